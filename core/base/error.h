@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ * The words behind weft_error_detail(). */
+#ifndef WEFT_CORE_ERROR_H
+#define WEFT_CORE_ERROR_H
+
+#include "core/base/base.h"
+
+#include <weft/error.h>
+
+/* The same with words that are static: costs nothing. */
+int weft__words(int error, const char *text);
+
+/* The error that this thread's words are about; 0: there are none. */
+int weft__words_are_about(void);
+
+/* Keeps the words for this thread and returns `error`, so that a failing call ends with
+ *     return weft__detail(-ENOENT, "no backend is called '%s'", name);
+ * Without memory for them the error goes out without words. */
+int weft__detail(int error, const char *format, ...) WEFT_PRINTF(2, 3);
+
+#endif
