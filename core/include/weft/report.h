@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * Reports: what weft has to say when nobody asked: the one way in which it ever does.
+ *
+ * Each is a struct that goes to the loop's exception handler.  Without one it is printed, one line
+ * to standard error; those marked "debug" only in debug mode. */
+#ifndef WEFT_REPORT_H
+#define WEFT_REPORT_H
+
+#include <weft/common.h>
+
+WEFT_BEGIN_DECLS
+
+typedef enum weft_report_kind {
+    WEFT_REPORT_OTHER,               /* weft_loop_call_exception_handler()'s callers */
+    WEFT_REPORT_FAILED,              /* a task or future failed and nobody read it */
+    WEFT_REPORT_PENDING,             /* a task had not ended when its loop closed */
+    WEFT_REPORT_CORO_NEVER_AWAITED,  /* debug: a coroutine was made and lost */
+    WEFT_REPORT_TASK_NEVER_AWAITED,  /* debug: a task ended and was neither awaited nor detached */
+    WEFT_REPORT_SCOPE_OPEN,          /* a coroutine returned without leaving a scope */
+    WEFT_REPORT_UNGUARDED,           /* stacks have no guard pages from here on */
+    WEFT_REPORT_STACK_OVERFLOW,      /* a task ran over its stack; the process ends */
+} weft_report_kind;
+
+/** One report; pointers are valid during the call.  `size` and `message` must be there. */
+typedef struct weft_report {
+    size_t size; /* sizeof, of whoever filled it in; members behind it read as zero */
+    weft_report_kind kind;
+    int status;          /* the error it is about, < 0, or 0 */
+    const char *message; /* what happened, in a few words: "failed and nobody read it" */
+    weft_loop *loop;
+    weft_task *task;       /* borrowed; NULL: no task is concerned */
+    const char *task_name; /* NULL: no task is concerned */
+    const char *coro;      /* the coroutine function; NULL: none */
+    const char *file;      /* where that is defined */
+    int line;
+    const char *waiting; /* what a pending task waits for: "sleep", "task", ...; NULL */
+    void *reserved[4];
+} weft_report;
+
+/** What weft_loop_set_exception_handler() calls; runs on the loop's thread, must not wait or close
+ *  it. */
+typedef void weft_exception_handler(weft_loop *loop, const weft_report *report, void *arg);
+
+/** Sends this loop's reports to `handler` instead of standard error; NULL: back to that.
+ *  Returns 0, -EBADF, -EXDEV, -EPERM.  Source: loop.set_exception_handler(). */
+WEFT_API int weft_loop_set_exception_handler(weft_loop *loop, weft_exception_handler *handler,
+                                             void *arg);
+
+/** Returns the handler (without its argument), or NULL.  Source: loop.get_exception_handler(). */
+WEFT_API weft_exception_handler *weft_loop_get_exception_handler(weft_loop *loop);
+
+/** Sends a report the way the loop's own go.  Returns 0, -EBADF, -EXDEV, -EPERM, -EINVAL.
+ *  Source: loop.call_exception_handler(). */
+WEFT_API int weft_loop_call_exception_handler(weft_loop *loop, const weft_report *report);
+
+/** Prints a report as one line on standard error, as loops without a handler do; a handler may call
+ *  it. Any thread.  Source: loop.default_exception_handler(). */
+WEFT_API void weft_loop_default_exception_handler(weft_loop *loop, const weft_report *report);
+
+WEFT_END_DECLS
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ * weft: asyncio for C.  Includes every public header but backend.h, which is for authors of
+ * backends. */
+#ifndef WEFT_WEFT_H
+#define WEFT_WEFT_H
+
+#include <weft/await.h>
+#include <weft/cancel.h>
+#include <weft/common.h>
+#include <weft/coro.h>
+#include <weft/error.h>
+#include <weft/future.h>
+#include <weft/gather.h>
+#include <weft/group.h>
+#include <weft/loop.h>
+#include <weft/report.h>
+#include <weft/run.h>
+#include <weft/scope.h>
+#include <weft/task.h>
+
+#endif

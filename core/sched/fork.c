@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ * Noticing fork(2) without asking the kernel: a word that the child finds wiped.
+ *
+ * MADV_WIPEONFORK (Linux 4.14) does it for nothing; elsewhere a fork handler does. */
+#include "core/base/mem.h"
+#include "core/sched/loop.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static volatile uint32_t unmapped; /* reads 0 until there is a page */
+static volatile uint32_t *word = &unmapped;
+static uint32_t epochs;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+const volatile uint32_t *weft__fork_word = &unmapped;
+
+static void wipe(void)
+{
+    *word = 0;
+}
+
+/* Maps the page.  The word is 0 in it: this process has made no loop yet. */
+static int map(void)
+{
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    void *page;
+    int r = weft__fault();
+
+    if (r < 0) {
+        return r;
+    }
+    page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) {
+        return -errno;
+    }
+#ifdef MADV_WIPEONFORK
+    if (WEFT__SYS(madvise(page, size, MADV_WIPEONFORK)) < 0)
+#endif
+    {
+        r = weft__fault();
+        r = r < 0 ? r : -pthread_atfork(NULL, NULL, wipe);
+        if (r < 0) {
+            munmap(page, size);
+            return r;
+        }
+    }
+    word = page;
+    weft__fork_word = page;
+    return 0;
+}
+
+int weft__fork_epoch(uint32_t *ret_epoch)
+{
+    int r = 0;
+
+    pthread_mutex_lock(&lock);
+    if (word == &unmapped) {
+        r = map();
+    }
+    if (r == 0) {
+        if (*word == 0) {
+            *word = ++epochs;
+        }
+        *ret_epoch = *word;
+    }
+    pthread_mutex_unlock(&lock);
+    return r;
+}

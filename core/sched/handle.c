@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT
+ * Callbacks: scheduled, taken back, called. */
+#include "core/sched/handle.h"
+
+#include "core/base/mem.h"
+
+#include <math.h>
+
+/* Gives one reference back; the last one frees the cell. */
+static WEFT__INLINE void unref(struct weft__handle *handle)
+{
+    struct weft__loop *loop = handle->loop;
+
+    if (--handle->item.refs > 0) {
+        return;
+    }
+    if (handle->item.flags & WEFT__HANDLE_REMOTE) {
+        weft__inbox_give(loop, handle);
+    } else {
+        weft__pool_give(&loop->handles, handle);
+    }
+}
+
+void weft__handle_dropped(struct weft__item *item)
+{
+    unref(WEFT__CONTAINER(item, struct weft__handle, item));
+}
+
+void weft__handle_skip(struct weft__handle *handle)
+{
+    if (handle->item.flags & WEFT__HANDLE_WATCH) {
+        handle->item.queued = false;
+        weft__watch_reap(handle);
+    } else if (handle->item.flags & WEFT__HANDLE_DONE) {
+        weft__outcome_skip(handle);
+    } else {
+        unref(handle);
+    }
+}
+
+void weft__handle_run(struct weft__handle *handle)
+{
+    weft_callback *callback = handle->callback;
+    bool done_callback = handle->item.flags & WEFT__HANDLE_DONE;
+
+    if (handle->item.flags & WEFT__HANDLE_WATCH) {
+        handle->item.queued = true; /* so that removing it from within does not free it */
+    }
+    if (callback) {
+        callback(handle->arg);
+    }
+    if (!done_callback) { /* that one has freed itself */
+        weft__handle_skip(handle);
+    }
+}
+
+/* A handle that the caller is about to schedule. */
+static WEFT__INLINE struct weft__handle *make(struct weft__loop *loop, weft_callback *callback,
+                                              void *arg, uint32_t flags, weft_handle **ret_handle)
+{
+    struct weft__handle *handle = weft__pool_take(&loop->handles);
+
+    if (!handle) {
+        return NULL;
+    }
+    handle->item = (struct weft__item){ .kind = WEFT__ITEM_HANDLE,
+                                        .refs = ret_handle ? 2 : 1,
+                                        .flags = flags | (ret_handle ? WEFT__HANDLE_HELD : 0) };
+    handle->callback = callback;
+    handle->arg = arg;
+    handle->loop = loop;
+    return handle;
+}
+
+int weft_loop_call_soon(weft_loop *loop_handle, weft_callback *callback, void *arg,
+                        weft_handle **ret_handle)
+{
+    int r = -EINVAL;
+    struct weft__loop *loop = callback ? weft__loop_of(loop_handle, &r) : NULL;
+    struct weft__handle *handle;
+
+    if (!loop) {
+        return r;
+    }
+    handle = make(loop, callback, arg, 0, ret_handle);
+    if (!handle) {
+        return -ENOMEM;
+    }
+    weft__ready(loop, &handle->item);
+    if (ret_handle) {
+        *ret_handle = (weft_handle *)handle->handle;
+    }
+    return 0;
+}
+
+static WEFT__INLINE int call_at(struct weft__loop *loop, int64_t when, weft_callback *callback,
+                                void *arg, weft_handle **ret_handle)
+{
+    struct weft__handle *handle = make(loop, callback, arg, WEFT__HANDLE_TIMED, ret_handle);
+    int r;
+
+    if (!handle) {
+        return -ENOMEM;
+    }
+    handle->item.when = when;
+    r = weft__timers_add(&loop->timers, &handle->item);
+    if (r < 0) {
+        weft__pool_give(&loop->handles, handle);
+        return r;
+    }
+    if (ret_handle) {
+        *ret_handle = (weft_handle *)handle->handle;
+    }
+    return 0;
+}
+
+int weft_loop_call_later(weft_loop *loop_handle, double delay, weft_callback *callback, void *arg,
+                         weft_handle **ret_handle)
+{
+    int r = -EINVAL;
+    struct weft__loop *loop = callback ? weft__loop_of(loop_handle, &r) : NULL;
+    int64_t ns;
+
+    if (!loop) {
+        return r;
+    }
+    r = weft__seconds_to_ns(delay, &ns);
+    if (r < 0) {
+        return r;
+    }
+    return call_at(loop, weft__time_after(weft__loop_now(loop), ns), callback, arg, ret_handle);
+}
+
+int weft_loop_call_at(weft_loop *loop_handle, double when, weft_callback *callback, void *arg,
+                      weft_handle **ret_handle)
+{
+    int r = -EINVAL;
+    struct weft__loop *loop = callback ? weft__loop_of(loop_handle, &r) : NULL;
+    int64_t ns;
+
+    if (!loop) {
+        return r;
+    }
+    r = weft__seconds_to_ns(when, &ns);
+    return r < 0 ? r : call_at(loop, ns, callback, arg, ret_handle);
+}
+
+/* The living handle, for its loop's thread. */
+static WEFT__INLINE struct weft__handle *handle_of(weft_handle *handle, int *ret_error)
+{
+    struct weft__handle *h = weft__cell_of(handle, ret_error);
+    int r = h ? weft__loop_check(h->loop) : 0;
+
+    if (h && r == 0 && !(h->item.flags & WEFT__HANDLE_HELD)) {
+        r = -ESRCH; /* it is still scheduled, but nobody's */
+    }
+    if (r < 0) {
+        *ret_error = r;
+        return NULL;
+    }
+    return h;
+}
+
+int weft_handle_cancel(weft_handle *handle)
+{
+    int r = 0;
+    struct weft__handle *h = handle_of(handle, &r);
+
+    if (!h) {
+        return r;
+    }
+    h->callback = NULL;
+    h->item.flags |= WEFT__HANDLE_CANCELLED;
+    if (h->item.place) {
+        if (weft__timers_disarm(&h->loop->timers, &h->item)) {
+            unref(h);
+        }
+    }
+    return 0;
+}
+
+bool weft_handle_cancelled(weft_handle *handle)
+{
+    int r;
+    struct weft__handle *h = handle_of(handle, &r);
+
+    return !h || h->item.flags & WEFT__HANDLE_CANCELLED;
+}
+
+double weft_handle_when(weft_handle *handle)
+{
+    int r;
+    struct weft__handle *h = handle_of(handle, &r);
+
+    if (!h || !(h->item.flags & WEFT__HANDLE_TIMED)) {
+        return NAN;
+    }
+    return (double)h->item.when / (double)WEFT__SECOND;
+}
+
+weft_handle *weft_handle_unref(weft_handle *handle)
+{
+    int r;
+    struct weft__handle *h = handle_of(handle, &r);
+
+    if (h) {
+        h->item.flags &= ~WEFT__HANDLE_HELD;
+        unref(h);
+    }
+    return NULL;
+}

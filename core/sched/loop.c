@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT
+ * The loop: turns, looks at the world, stops. */
+#include "core/sched/loop.h"
+
+#include "core/base/hook.h"
+#include "core/sched/handle.h"
+#include "core/sched/misuse.h"
+#include "core/sched/task.h"
+
+WEFT__THREAD_LOCAL struct weft__loop *weft__running;
+
+/* Whether the loop's process is another one's child. */
+static bool is_inherited(const struct weft__loop *loop)
+{
+    return loop->epoch != *weft__fork_word;
+}
+
+WEFT__COLD struct weft__loop *weft__loop_find(weft_loop *handle, int *ret_error)
+{
+    struct weft__loop *loop = weft__running;
+    int r = 0;
+
+    if (handle) {
+        uintptr_t h = (uintptr_t)handle;
+
+        loop = weft__tag_error(handle) ? NULL : weft__tag_address(h, WEFT__CELL_LOW);
+        if (!loop || __atomic_load_n(&loop->handle, __ATOMIC_RELAXED) != h) {
+            r = -EBADF;
+        } else if (is_inherited(loop)) {
+            r = -ECHILD; /* whatever it was doing in the parent */
+        } else if (loop != weft__running && atomic_load(&loop->running)) {
+            r = -EXDEV;
+        }
+    } else if (!loop) {
+        r = -EPERM;
+    }
+    if (r == 0 && loop->closing) {
+        r = -EBADF;
+    }
+    if (r == 0 && is_inherited(loop)) {
+        r = -ECHILD;
+    }
+    if (r < 0) {
+        *ret_error = weft__misuse(r);
+        return NULL;
+    }
+    return loop;
+}
+
+WEFT__COLD struct weft__fiber *weft__next_slow(struct weft__loop *loop)
+{
+    struct weft__item *item = loop->first;
+
+    if (loop->current && !loop->current->slot.guarded) {
+        weft__task_check_canary(loop->current);
+    }
+    if (item && item->kind == WEFT__ITEM_TASK &&
+        (loop->back_item.queued || !weft__loop_is_due(loop))) {
+        weft__ready_pop(loop);
+        loop->current = WEFT__CONTAINER(item, struct weft__task, item);
+        return &loop->current->fiber;
+    }
+    if (loop->back_item.queued) {
+        WEFT_ASSERT(item == &loop->back_item);
+        weft__ready_pop(loop);
+    }
+    loop->current = NULL;
+    return &loop->fiber;
+}
+
+/* How many turns there are until the clock is read again: as many as fit into the time between two
+ * looks, going by the last ones, but no more than 64.  With unguarded stacks every switch is seen.
+ * */
+static void adapt_turns(struct weft__loop *loop, int64_t now)
+{
+    int64_t elapsed = now - loop->budgeted;
+    int64_t turns = WEFT__BUDGET;
+
+    if (elapsed > 0) {
+        turns = ((int64_t)loop->turns + 1) * WEFT__POLL_EVERY_NS / elapsed;
+    }
+    turns = turns < 1 ? 1 : turns < WEFT__BUDGET ? turns : WEFT__BUDGET;
+    loop->turns = loop->stacks.unguarded ? 0 : (int32_t)turns;
+}
+
+bool weft__loop_is_due(struct weft__loop *loop)
+{
+    int64_t now;
+
+    if (loop->budget >= 0) {
+        return false;
+    }
+    if (loop->stop_at && weft__clock_now() >= loop->stop_at) {
+        weft__loop_stop(loop);
+    }
+    if (atomic_load_explicit(&loop->inbox.posted, memory_order_relaxed) ||
+        loop->ops->caps & WEFT_BACKEND_VIRTUAL) { /* that clock stands still meanwhile */
+        return true;
+    }
+    now = weft__loop_now(loop);
+    adapt_turns(loop, now);
+    if (now - loop->polled >= WEFT__POLL_EVERY_NS) {
+        return true;
+    }
+    loop->budgeted = now;
+    loop->budget = loop->turns;
+    return false;
+}
+
+/* Timers whose time has come, the earliest first. */
+static void expire(struct weft__loop *loop, int64_t now)
+{
+    struct weft__item *item;
+
+    while ((item = weft__timers_pop(&loop->timers, now))) {
+        switch (item->kind) {
+        case WEFT__ITEM_TASK: weft__wake(WEFT__CONTAINER(item, struct weft__task, item), 0); break;
+        case WEFT__ITEM_HANDLE: weft__ready(loop, item); break;
+        default: weft__scope_expire(item);
+        }
+    }
+}
+
+/* Looks at descriptors, clock and inbox; waits for them when nothing is ready. */
+static int look(struct weft__loop *loop)
+{
+    weft_backend_event events[WEFT__EVENTS_MAX];
+    bool busy = loop->first || loop->stopping || atomic_load(&loop->inbox.posted);
+    int n = 0;
+
+    if (is_inherited(loop)) {
+        return -ECHILD;
+    }
+    if (!busy) {
+        n = loop->ops->wait(loop->be, weft__timers_next(&loop->timers), events, WEFT__EVENTS_MAX);
+    } else if (loop->watches_used) {
+        n = loop->ops->wait(loop->be, WEFT__LOOK_ONLY, events, WEFT__EVENTS_MAX);
+    }
+    if (n < 0) {
+        return n;
+    }
+    for (int i = 0; i < n; i++) {
+        weft__watch_event(loop, &events[i]);
+    }
+    loop->polled = weft__loop_now(loop);
+    expire(loop, loop->polled);
+    weft__inbox_take(loop);
+    loop->budgeted = loop->polled;
+    loop->budget = loop->turns;
+    return 0;
+}
+
+/* Gives turns until nothing is ready, the loop is stopped, or it is time to look again. */
+static void give_turns(struct weft__loop *loop)
+{
+    while (loop->first && !is_inherited(loop) && !weft__loop_is_due(loop)) {
+        struct weft__item *item = weft__ready_pop(loop);
+
+        if (item->kind == WEFT__ITEM_TASK) {
+            struct weft__task *task = WEFT__CONTAINER(item, struct weft__task, item);
+
+            loop->current = task;
+            weft__fiber_switch(&loop->fiber, &task->fiber, weft__task_entry);
+        } else if (item->kind == WEFT__ITEM_HANDLE) {
+            loop->budget--;
+            weft__handle_run(WEFT__CONTAINER(item, struct weft__handle, item));
+        } else {
+            loop->stopped = true;
+            return;
+        }
+    }
+}
+
+void weft__loop_stop(struct weft__loop *loop)
+{
+    if (loop != weft__running) {
+        loop->stopping = true;
+    } else if (!loop->stop_item.queued) {
+        weft__ready(loop, &loop->stop_item);
+    }
+}
+
+/* After an error: a stop that was asked for must not end the next run. */
+static void forget_stop(struct weft__loop *loop)
+{
+    struct weft__item *before = NULL;
+
+    loop->stopping = false;
+    if (!loop->stop_item.queued) {
+        return;
+    }
+    for (struct weft__item *item = loop->first; item != &loop->stop_item; item = item->next) {
+        before = item;
+    }
+    *(before ? &before->next : &loop->first) = loop->stop_item.next;
+    if (loop->last == &loop->stop_item) {
+        loop->last = before;
+    }
+    loop->stop_item.queued = false;
+}
+
+int weft__loop_run(struct weft__loop *loop)
+{
+    struct weft__loop *outer = weft__running; /* only ever the parent's, in a forked child */
+    int r;
+
+    if (outer && !is_inherited(outer)) {
+        return weft__misuse(-EBUSY);
+    }
+    if (atomic_exchange(&loop->running, true)) {
+        return weft__misuse(-EXDEV);
+    }
+    weft__running = loop;
+    weft__sanitize_thread(&loop->fiber.watch);
+    loop->stopped = false;
+    do {
+        r = look(loop);
+        if (r < 0) {
+            r = r == -EDEADLK ? weft__tasks_are_stuck(loop) : r;
+            forget_stop(loop);
+            break;
+        }
+        if (loop->stopping) {
+            loop->stopping = false;
+            weft__loop_stop(loop);
+        }
+        give_turns(loop);
+    } while (!loop->stopped);
+    weft__running = outer;
+    atomic_store(&loop->running, false);
+    return r;
+}
+
+int weft__loop_run_until(struct weft__loop *loop, struct weft__outcome *outcome, int *ret_status)
+{
+    int r;
+
+    outcome->pins++;
+    if (outcome->done) {
+        weft__loop_stop(loop); /* asyncio gives those who are ready a turn, too */
+    } else {
+        outcome->ends_loop = true;
+    }
+    r = weft__loop_run(loop);
+    outcome->ends_loop = false;
+    outcome->pins--;
+    if (r < 0) {
+        return r;
+    }
+    if (!outcome->done) {
+        return -EINTR;
+    }
+    if (ret_status) {
+        *ret_status = weft__outcome_read(outcome, NULL);
+    }
+    return 0;
+}
+
+void weft__report(struct weft__loop *loop, weft_report *report)
+{
+    report->size = sizeof *report;
+    report->loop = weft__loop_handle(loop);
+    if (loop->handler) {
+        loop->handler(report->loop, report, loop->handler_arg);
+    } else {
+        weft__hooks.report(report, loop->debug);
+    }
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ * The loop as the scheduler sees it: the ready queue, whose turn it is, and when to look at the
+ * world.
+ *
+ * Tasks and callbacks stand in one FIFO.  A task that has to wait switches directly to the next
+ * task; the loop's own stack is visited when a callback is next, when nothing is ready, and when
+ * the budget of turns is spent.  `budget` is also the one observation point: whoever wants to see
+ * each turn sets it to 0. */
+#ifndef WEFT_CORE_LOOP_H
+#define WEFT_CORE_LOOP_H
+
+#include "core/base/pool.h"
+#include "core/fiber/fiber.h"
+#include "core/fiber/stack.h"
+#include "core/sched/outcome.h"
+#include "core/sched/timer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <weft/backend.h>
+#include <weft/loop.h>
+#include <weft/report.h>
+
+#define WEFT__BUDGET 64              /* turns between two looks at the clock */
+#define WEFT__POLL_EVERY_NS 50000    /* and at the descriptors, when something is always ready */
+#define WEFT__EVENTS_MAX 256         /* events taken from the backend at once */
+#define WEFT__LOOK_ONLY INT64_MIN    /* a deadline that has passed for certain */
+
+/* What other threads put in: the only part of a loop that they may touch.  Its lock is made with
+ * the cell and never destroyed, so that a post to a loop that is just being closed finds -EBADF. */
+struct weft__inbox {
+    pthread_mutex_t lock;
+    bool lock_made;
+    atomic_uint epoch;      /* the loop's: other threads read it here, where no memset() comes */
+    atomic_bool posted;     /* something is in it, and the backend was woken for it */
+    atomic_uint posters;    /* threads between unlocking and waking: close waits for them */
+    struct weft__item *first, *last;
+    struct weft__pool pool; /* of their handles; under the lock */
+};
+
+struct weft__loop {
+    uintptr_t handle; /* a cell's first word: the public handle; other threads read it */
+    struct weft__loop *next_loop; /* in the process's list, for tools; or of closed ones */
+
+    /* The hot part. */
+    struct weft__task *current; /* whose turn it is; NULL: the loop's own stack runs */
+    struct weft__item *first, *last; /* ready, in order; NULL: none */
+    int32_t budget;             /* turns until weft__next_slow() has a look */
+    uint32_t epoch;             /* weft__fork_epoch() when it was made; the child's differs */
+    struct weft__fiber fiber;   /* the loop's own stack, while a task runs */
+    struct weft__pool coros, handles, futures, scopes;
+    struct weft__stacks stacks;
+    struct weft__timers timers;
+
+    /* Running. */
+    atomic_bool running;
+    bool stopping; /* weft_loop_stop() on a loop that did not run yet */
+    bool stopped;  /* the stop item had its turn */
+    bool rechecking;             /* weft__task_recheck() is under way */
+    struct weft__task *rechecks; /* and has these to do */
+    bool closing;
+    bool ending; /* a task is being ended, on its own stack */
+    bool debug;
+    bool said_unguarded;
+    uint8_t stack_class; /* of tasks that do not ask */
+    struct weft__item stop_item;
+    struct weft__item back_item; /* first in the queue: the loop's stack waits for a task */
+    int64_t stop_at;  /* when to stop, by the real clock, though something is ready; 0: never */
+    int64_t polled;   /* when the backend was last looked at, by the loop's clock */
+    int64_t budgeted; /* when the budget was last set, */
+    int32_t turns;    /* and to how much: what the next ones get */
+    uint64_t next_id, last_id; /* for tasks: a block of the process's numbers */
+
+    /* The world. */
+    const weft_backend *backend;
+    const weft_backend_ops *ops;
+    void *be;
+    struct weft__watch **watches; /* by descriptor; NULL: not watched */
+    uint32_t watches_size, watches_used;
+    uint32_t watch_generation;
+    weft_exception_handler *handler;
+    void *handler_arg;
+    struct weft__inbox inbox; /* last: a new loop in used memory keeps it, and nothing else */
+};
+
+/* The loop that runs in this thread. */
+extern WEFT__THREAD_LOCAL struct weft__loop *weft__running WEFT__HIDDEN;
+
+/* The slow half of weft__loop_of(). */
+struct weft__loop *weft__loop_find(weft_loop *handle, int *ret_error);
+
+/* In sched/fork.c: a word that a child of fork(2) reads as 0.  Never 0 in a process that made a
+ * loop. */
+extern const volatile uint32_t *weft__fork_word WEFT__HIDDEN;
+int weft__fork_epoch(uint32_t *ret_epoch);
+
+/* Whether what belongs to `loop` may be used in this thread: 0, -EXDEV or -ECHILD. */
+static inline int weft__loop_check(const struct weft__loop *loop)
+{
+    if (loop->epoch != *weft__fork_word) {
+        return -ECHILD;
+    }
+    return loop != weft__running && atomic_load(&loop->running) ? -EXDEV : 0;
+}
+
+/* The loop of a handle (NULL: the running one) for a call in its own thread; NULL and -EPERM,
+ * -EBADF, -EXDEV or -ECHILD. */
+static inline struct weft__loop *weft__loop_of(weft_loop *handle, int *ret_error)
+{
+    struct weft__loop *loop = weft__running;
+
+    if (loop && (!handle || (uintptr_t)handle == loop->handle) && loop->epoch == *weft__fork_word) {
+        return loop;
+    }
+    return weft__loop_find(handle, ret_error);
+}
+
+static inline weft_loop *weft__loop_handle(const struct weft__loop *loop)
+{
+    return (weft_loop *)loop->handle;
+}
+
+/* The clock of the loop's backend, read now. */
+static inline int64_t weft__loop_now(const struct weft__loop *loop)
+{
+    return loop->ops->now ? loop->ops->now(loop->be) : weft__clock_now();
+}
+
+/* Makes an item ready: it runs after all that are. */
+static inline void weft__ready(struct weft__loop *loop, struct weft__item *item)
+{
+    WEFT_ASSERT(!item->queued && !item->place);
+    item->next = NULL;
+    item->queued = true;
+    if (loop->first) {
+        loop->last->next = item;
+    } else {
+        loop->first = item;
+    }
+    loop->last = item;
+}
+
+/* Makes an item ready before all that are. */
+static inline void weft__ready_first(struct weft__loop *loop, struct weft__item *item)
+{
+    WEFT_ASSERT(!item->queued);
+    item->next = loop->first;
+    item->queued = true;
+    if (!loop->first) {
+        loop->last = item;
+    }
+    loop->first = item;
+}
+
+static inline struct weft__item *weft__ready_pop(struct weft__loop *loop)
+{
+    struct weft__item *item = loop->first;
+
+    loop->first = item->next;
+    item->queued = false;
+    return item;
+}
+
+/* Makes a loop on a backend; `options` is what followed "name:", or "". */
+int weft__loop_open(const weft_backend *backend, const char *options, struct weft__loop **ret_loop);
+
+/* Ends it; nobody runs it. */
+void weft__loop_shut(struct weft__loop *loop);
+
+/* Frees the memory of closed loops: only for a test that counts bytes and keeps no handle. */
+void weft__loop_depot_clear(void);
+
+/* Runs the loop until its stop item has had its turn; the backend's error otherwise. */
+int weft__loop_run(struct weft__loop *loop);
+
+/* Runs the loop, which does not run, until `outcome` is done, and reads it unless ret_status is
+ * NULL; -EINTR when the loop was stopped before. */
+int weft__loop_run_until(struct weft__loop *loop, struct weft__outcome *outcome, int *ret_status);
+
+/* Puts the stop item behind what is ready. */
+void weft__loop_stop(struct weft__loop *loop);
+
+/* After the budget of turns: whether the loop's own stack has to look at the world. */
+bool weft__loop_is_due(struct weft__loop *loop);
+
+/* Sends a report to the loop's handler, or prints it. */
+void weft__report(struct weft__loop *loop, weft_report *report);
+
+/* In sched/inbox.c: moves what other threads posted into the ready queue. */
+void weft__inbox_open(struct weft__loop *loop);
+void weft__inbox_take(struct weft__loop *loop);
+void weft__inbox_give(struct weft__loop *loop, void *cell);
+
+/* From now on posts are -EBADF: the loop's handle is stale, and no thread is between post and wake.
+ * */
+void weft__inbox_close(struct weft__loop *loop);
+
+/* In sched/watch.c: a backend's event reaches its callbacks; all watches end. */
+void weft__watch_event(struct weft__loop *loop, const weft_backend_event *event);
+void weft__watches_fini(struct weft__loop *loop);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * The system's words for an errno rarely fit what it means here ("No such process" for a handle
+ * that is spent), so the calls in which beginners meet them leave better ones in
+ * weft_error_detail(). */
+#include "core/sched/misuse.h"
+
+#include "core/base/error.h"
+
+#include <errno.h>
+
+static const struct {
+    int error;
+    const char *words;
+} table[] = {
+    { -ESRCH,
+      "the handle is spent: it was awaited, detached or given back before, and each hold lasts "
+      "for one of these; weft_task_ref() adds a hold" },
+    { -EPERM,
+      "only a task may wait, and no loop runs in this thread or this is a callback: begin with "
+      "weft_run(), or make a task with weft_create_task()" },
+    { -EXDEV, "it belongs to another loop, or to one that runs in another thread: go through "
+              "weft_loop_call_soon_threadsafe()" },
+    { -EDEADLK, "a task cannot await itself" },
+    { -EBUSY, "a loop runs in this thread already: await the coroutine, or make a task of it" },
+    { -EBADF, "the loop is closed" },
+    { -ECHILD, "the process forked: this loop is the parent's; make one of your own, or exec" },
+    { -EALREADY, "it has its result already: it was set or cancelled before" },
+};
+
+WEFT__COLD int weft__misuse(int error)
+{
+    for (size_t i = 0; i < WEFT__COUNT(table); i++) {
+        if (table[i].error == error) {
+            return weft__words(error, table[i].words);
+        }
+    }
+    return error;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT
+ * What to do next: words for errors that come of using weft wrongly. */
+#ifndef WEFT_CORE_MISUSE_H
+#define WEFT_CORE_MISUSE_H
+
+#include "core/base/base.h"
+
+/* Gives weft_error_detail() a sentence about `error`, and returns `error`. */
+int weft__misuse(int error);
+
+#endif

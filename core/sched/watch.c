@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT
+ * Watched descriptors: one record each, with the callback for reading and the one for writing. */
+#include "core/base/mem.h"
+#include "core/sched/handle.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+struct weft__watch {
+    struct weft__handle reader, writer; /* no callback: nobody is interested */
+    int fd;
+    uint32_t generation; /* with the descriptor, the token: an older one's events are dropped */
+    bool removed;        /* off the table; freed when neither handle is ready any more */
+    _Alignas(8) char backend_part[];
+};
+
+static uint64_t token_of(const struct weft__watch *watch)
+{
+    return (uint64_t)watch->generation << 32 | (uint32_t)watch->fd;
+}
+
+static struct weft__watch *find(const struct weft__loop *loop, int fd)
+{
+    return fd >= 0 && (uint32_t)fd < loop->watches_size ? loop->watches[fd] : NULL;
+}
+
+/* Makes the table long enough for a descriptor. */
+static int reserve(struct weft__loop *loop, int fd)
+{
+    uint32_t size = loop->watches_size ? loop->watches_size : 16;
+    struct weft__watch **watches;
+
+    if ((uint32_t)fd < loop->watches_size) {
+        return 0;
+    }
+    while (size <= (uint32_t)fd) {
+        size *= 2;
+    }
+    watches = weft__alloc(loop->watches, size * sizeof(struct weft__watch *));
+    if (!watches) {
+        return -ENOMEM;
+    }
+    memset(watches + loop->watches_size, 0,
+           (size - loop->watches_size) * sizeof(struct weft__watch *));
+    loop->watches = watches;
+    loop->watches_size = size;
+    return 0;
+}
+
+static uint32_t interest(const struct weft__watch *watch)
+{
+    return (watch->reader.callback ? WEFT_READABLE : 0) |
+           (watch->writer.callback ? WEFT_WRITABLE : 0);
+}
+
+static struct weft__handle embedded(uint32_t flag)
+{
+    return (struct weft__handle){ .item = { .kind = WEFT__ITEM_HANDLE, .flags = flag } };
+}
+
+/* A record for a descriptor that was not watched, with the backend. */
+static int begin(struct weft__loop *loop, int fd, uint32_t events, struct weft__watch **ret_watch)
+{
+    struct weft__watch *watch;
+    int r;
+
+    if ((uint32_t)fd >= loop->watches_size && WEFT__SYS(fcntl(fd, F_GETFD)) < 0) {
+        return -errno; /* before the table grows to it */
+    }
+    r = reserve(loop, fd);
+
+    if (r < 0) {
+        return r;
+    }
+    watch = weft__alloc_zeroed(1, sizeof *watch + loop->ops->watch_size);
+    if (!watch) {
+        return -ENOMEM;
+    }
+    watch->reader = embedded(WEFT__HANDLE_READER);
+    watch->writer = embedded(WEFT__HANDLE_WRITER);
+    watch->fd = fd;
+    watch->generation = ++loop->watch_generation;
+    r = loop->ops->watch(loop->be, watch->backend_part, fd, events, token_of(watch));
+    if (r < 0) {
+        weft__free(watch);
+        return r;
+    }
+    loop->watches[fd] = watch;
+    loop->watches_used++;
+    *ret_watch = watch;
+    return 0;
+}
+
+void weft__watch_reap(struct weft__handle *handle)
+{
+    struct weft__watch *watch;
+
+    if (handle->item.flags & WEFT__HANDLE_READER) {
+        watch = WEFT__CONTAINER(handle, struct weft__watch, reader);
+    } else {
+        watch = WEFT__CONTAINER(handle, struct weft__watch, writer);
+    }
+    if (watch->removed && !watch->reader.item.queued && !watch->writer.item.queued) {
+        weft__free(watch);
+    }
+}
+
+static int add(weft_loop *loop_handle, int fd, uint32_t event, weft_callback *callback, void *arg)
+{
+    int r = -EINVAL;
+    struct weft__loop *loop = callback ? weft__loop_of(loop_handle, &r) : NULL;
+    struct weft__watch *watch;
+    struct weft__handle *handle;
+
+    if (!loop) {
+        return r;
+    }
+    if (fd < 0) {
+        return -EBADF;
+    }
+    watch = find(loop, fd);
+    if (watch) {
+        r = loop->ops->rewatch(loop->be, watch->backend_part, interest(watch) | event);
+    } else {
+        r = begin(loop, fd, event, &watch);
+    }
+    if (r < 0) {
+        return r;
+    }
+    handle = event == WEFT_READABLE ? &watch->reader : &watch->writer;
+    handle->callback = callback;
+    handle->arg = arg;
+    return 0;
+}
+
+int weft_loop_add_reader(weft_loop *loop, int fd, weft_callback *callback, void *arg)
+{
+    return add(loop, fd, WEFT_READABLE, callback, arg);
+}
+
+int weft_loop_add_writer(weft_loop *loop, int fd, weft_callback *callback, void *arg)
+{
+    return add(loop, fd, WEFT_WRITABLE, callback, arg);
+}
+
+/* Ends a watch; its memory stays while one of its callbacks stands in the ready queue. */
+static void end(struct weft__loop *loop, struct weft__watch *watch)
+{
+    loop->ops->unwatch(loop->be, watch->backend_part);
+    loop->watches[watch->fd] = NULL;
+    loop->watches_used--;
+    watch->reader.callback = watch->writer.callback = NULL;
+    watch->removed = true;
+    weft__watch_reap(&watch->reader);
+}
+
+static int remove_callback(weft_loop *loop_handle, int fd, uint32_t event)
+{
+    int r = 0;
+    struct weft__loop *loop = weft__loop_of(loop_handle, &r);
+    struct weft__watch *watch = loop ? find(loop, fd) : NULL;
+
+    if (!watch || !(interest(watch) & event)) {
+        return loop ? 0 : r;
+    }
+    *(event == WEFT_READABLE ? &watch->reader.callback : &watch->writer.callback) = NULL;
+    if (interest(watch)) {
+        /* Should this fail the watch reports more than is asked for, which is dropped. */
+        loop->ops->rewatch(loop->be, watch->backend_part, interest(watch));
+    } else {
+        end(loop, watch);
+    }
+    return 1;
+}
+
+int weft_loop_remove_reader(weft_loop *loop, int fd)
+{
+    return remove_callback(loop, fd, WEFT_READABLE);
+}
+
+int weft_loop_remove_writer(weft_loop *loop, int fd)
+{
+    return remove_callback(loop, fd, WEFT_WRITABLE);
+}
+
+static void make_ready(struct weft__loop *loop, struct weft__handle *handle)
+{
+    if (handle->callback && !handle->item.queued) {
+        weft__ready(loop, &handle->item);
+    }
+}
+
+void weft__watch_event(struct weft__loop *loop, const weft_backend_event *event)
+{
+    struct weft__watch *watch = find(loop, (int)(uint32_t)event->token);
+    uint32_t ready = event->ready;
+
+    if (!watch || token_of(watch) != event->token) {
+        return; /* of a watch that has ended: late, but no error */
+    }
+    if (ready & (WEFT_ERROR | WEFT_HANGUP)) {
+        ready |= WEFT_READABLE | WEFT_WRITABLE; /* the call that is tried tells what it is */
+    }
+    if (ready & WEFT_READABLE) {
+        make_ready(loop, &watch->reader);
+    }
+    if (ready & WEFT_WRITABLE) {
+        make_ready(loop, &watch->writer);
+    }
+}
+
+void weft__watches_fini(struct weft__loop *loop)
+{
+    for (uint32_t fd = 0; fd < loop->watches_size; fd++) {
+        if (loop->watches[fd]) {
+            end(loop, loop->watches[fd]);
+        }
+    }
+    weft__free(loop->watches);
+    loop->watches = NULL;
+    loop->watches_size = 0;
+}
