@@ -198,6 +198,19 @@ void stop_loop(void *unused)
     EQUAL(weft_loop_stop(NULL), 0);
 }
 
+weft_future *new_future(void)
+{
+    weft_future *future = NULL;
+
+    EQUAL(weft_future_new(NULL, &future), 0);
+    return future;
+}
+
+void set_future(void *future)
+{
+    EQUAL(weft_future_set_result(future, NULL), 0);
+}
+
 /* Coroutines. */
 
 WEFT_ASYNC_EXTERN(gives, (int, status))
@@ -215,6 +228,15 @@ WEFT_ASYNC_EXTERN(sleeps_then, (double, delay), (int, status))
     int r = weft_sleep(delay);
 
     return r < 0 ? r : status;
+}
+
+WEFT_ASYNC_EXTERN(stops_slowly, (int, status))
+{
+    EQUAL(weft_sleep(1e6), -ECANCELED);
+    EQUAL(weft_task_uncancel(weft_current_task()), 0);
+    EQUAL(weft_sleep(0.001), 0);
+    note("stopped");
+    return status;
 }
 
 WEFT_ASYNC_EXTERN(notes, (const char *, word))

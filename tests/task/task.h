@@ -84,13 +84,24 @@ void happened(const char *expected, const char *file, unsigned line);
 void count_up(void *counter); /* ++*(int *)counter */
 void stop_loop(void *unused);
 
+/* A future of the running loop, and its result as a callback. */
+weft_future *new_future(void);
+void set_future(void *future);
+
 /* Coroutines that most tests need. */
 WEFT_MUST_USE weft_coro *gives(int status);              /* returns it at once */
 WEFT_MUST_USE weft_coro *sleeps(double delay);           /* weft_sleep(), and its status */
 WEFT_MUST_USE weft_coro *sleeps_then(double delay, int status);
+WEFT_MUST_USE weft_coro *stops_slowly(int status);       /* the same, some time after a cancel */
 WEFT_MUST_USE weft_coro *notes(const char *word);        /* note(word), 0 */
 WEFT_MUST_USE weft_coro *awaits_future(weft_future *future);
 WEFT_MUST_USE weft_coro *awaits_task(weft_task *task);
+
+/* weft_gather() with flags. */
+#define GATHER(flags, ret_status, ...)                                                          \
+    weft_gather_array((const weft_awaitable[]){ __VA_ARGS__ },                                  \
+                      sizeof((const weft_awaitable[]){ __VA_ARGS__ }) / sizeof(weft_awaitable), \
+                      ret_status, flags)
 
 /* Lets everyone who is ready have `turns` turns. */
 void give_way(int turns);

@@ -5,34 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-static weft_future *new_future(void)
-{
-    weft_future *future = NULL;
-
-    EQUAL(weft_future_new(NULL, &future), 0);
-    return future;
-}
-
-static void set_future(void *future)
-{
-    EQUAL(weft_future_set_result(future, NULL), 0);
-}
-
-/* Returns `status` some time after it was cancelled. */
-WEFT_ASYNC(stops_slowly, (int, status))
-{
-    EQUAL(weft_sleep(1e6), -ECANCELED);
-    EQUAL(weft_task_uncancel(weft_current_task()), 0);
-    EQUAL(weft_sleep(0.001), 0);
-    note("stopped");
-    return status;
-}
-
-#define GATHER(flags, ret_status, ...)                                                          \
-    weft_gather_array((const weft_awaitable[]){ __VA_ARGS__ },                                  \
-                      sizeof((const weft_awaitable[]){ __VA_ARGS__ }) / sizeof(weft_awaitable), \
-                      ret_status, flags)
-
 /* All end well. */
 
 IN_TASK(statuses_stand_in_the_order_of_the_arguments)

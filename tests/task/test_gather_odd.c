@@ -2,34 +2,6 @@
  * Gather: elements that cannot be awaited, what is taken all the same, cancels. */
 #include "tests/task/task.h"
 
-static weft_future *new_future(void)
-{
-    weft_future *future = NULL;
-
-    EQUAL(weft_future_new(NULL, &future), 0);
-    return future;
-}
-
-static void set_future(void *future)
-{
-    EQUAL(weft_future_set_result(future, NULL), 0);
-}
-
-/* Returns `status` some time after it was cancelled. */
-WEFT_ASYNC(stops_slowly, (int, status))
-{
-    EQUAL(weft_sleep(1e6), -ECANCELED);
-    EQUAL(weft_task_uncancel(weft_current_task()), 0);
-    EQUAL(weft_sleep(0.001), 0);
-    note("stopped");
-    return status;
-}
-
-#define GATHER(flags, ret_status, ...)                                                          \
-    weft_gather_array((const weft_awaitable[]){ __VA_ARGS__ },                                  \
-                      sizeof((const weft_awaitable[]){ __VA_ARGS__ }) / sizeof(weft_awaitable), \
-                      ret_status, flags)
-
 WEFT_ASYNC(asks_why, (weft_cancel_reason *, ret_reason))
 {
     EQUAL(weft_sleep(1e6), -ECANCELED);

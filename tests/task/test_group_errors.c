@@ -25,16 +25,6 @@ WEFT_ASYNC(notes_its_end, (const char *, word), (double, delay), (int, status))
     return r < 0 && status != -ENOTTY ? r : status;
 }
 
-/* Returns `status` some time after it was cancelled. */
-WEFT_ASYNC(stops_slowly, (int, status))
-{
-    EQUAL(weft_sleep(1e6), -ECANCELED);
-    EQUAL(weft_task_uncancel(weft_current_task()), 0);
-    EQUAL(weft_sleep(0.001), 0);
-    note("stopped");
-    return status;
-}
-
 /* Children that fail. */
 
 IN_TASK(a_child_that_fails_cancels_the_others_and_the_body)

@@ -18,16 +18,6 @@ static void lists(const weft_task_group *group, int n, const int *statuses)
 
 #define LISTS(group, n, ...) lists(group, n, (const int[]){ __VA_ARGS__ })
 
-/* Returns `status` some time after it was cancelled. */
-WEFT_ASYNC(stops_slowly, (int, status))
-{
-    EQUAL(weft_sleep(1e6), -ECANCELED);
-    EQUAL(weft_task_uncancel(weft_current_task()), 0);
-    EQUAL(weft_sleep(0.001), 0);
-    note("stopped");
-    return status;
-}
-
 /* Nested groups. */
 
 IN_TASK(both_of_two_nested_groups_fail)

@@ -228,11 +228,6 @@ IN_TASK(a_callback_behind_a_shield_comes_when_the_shield_is_left)
     EQUAL(weft_scope_exit(&scope, 0), 0);
 }
 
-static void set_future(void *future)
-{
-    EQUAL(weft_future_set_result(future, NULL), 0);
-}
-
 IN_TASK(a_callback_may_end_the_wait_itself)
 {
     weft_scope scope;

@@ -5,19 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-static weft_future *new_future(void)
-{
-    weft_future *future = NULL;
-
-    EQUAL(weft_future_new(NULL, &future), 0);
-    return future;
-}
-
-static void set_future(void *future)
-{
-    EQUAL(weft_future_set_result(future, NULL), 0);
-}
-
 /* Three tasks; what is left of them. */
 static weft_task *tasks[3];
 static weft_awaitable xs[3];

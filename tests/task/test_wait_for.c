@@ -4,28 +4,6 @@
 
 #include <math.h>
 
-static weft_future *new_future(void)
-{
-    weft_future *future = NULL;
-
-    EQUAL(weft_future_new(NULL, &future), 0);
-    return future;
-}
-
-static void set_future(void *future)
-{
-    EQUAL(weft_future_set_result(future, NULL), 0);
-}
-
-WEFT_ASYNC(stops_slowly, (int, status))
-{
-    EQUAL(weft_sleep(1e6), -ECANCELED);
-    EQUAL(weft_task_uncancel(weft_current_task()), 0);
-    EQUAL(weft_sleep(0.001), 0);
-    note("stopped");
-    return status;
-}
-
 /* weft_wait_for(). */
 
 IN_TASK(wait_for_gives_the_status_of_what_ends_in_time)
