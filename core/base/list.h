@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * A doubly linked list whose links live in its members: no allocation, O(1) everywhere.
  *
- * An empty list points to itself, and so does a member that is in none: removing twice is harmless.
- * */
+ * An empty list points to itself, and so does a member that is in none: removing twice is
+ * harmless. */
 #ifndef WEFT_CORE_LIST_H
 #define WEFT_CORE_LIST_H
 

@@ -48,8 +48,8 @@ struct weft__cell *weft__pool_grow(struct weft__pool *pool);
 /* Calls `visit` for each taken cell, oldest chunk last; `visit` may give that cell back. */
 void weft__pool_each(struct weft__pool *pool, void (*visit)(void *cell, void *arg), void *arg);
 
-/* Frees the chunks that wait in the depot: only for a test that counts bytes and keeps no handle.
- * */
+/* Frees the chunks that wait in the depot: only for a test that counts bytes and keeps no
+ * handle. */
 void weft__pool_depot_clear(void);
 
 /* Under AddressSanitizer what nobody may touch is poisoned: cells that were never taken, and free

@@ -8,8 +8,8 @@
 #include <unistd.h>
 #include <weft/error.h>
 
-/* A line that is written at once, so that those of two threads never mix.  What is too long is cut.
- * */
+/* A line that is written at once, so that those of two threads never mix.  What is too long is
+ * cut. */
 struct line {
     char text[512];
     size_t length;

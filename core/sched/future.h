@@ -18,8 +18,8 @@ struct weft__future {
 _Static_assert(sizeof(void *) != 8 || sizeof(struct weft__future) <= 64, "one cache line");
 _Static_assert(offsetof(struct weft__future, loop) == offsetof(struct weft__cell, next), "a cell");
 
-/* Frees a future that has neither setter nor awaiter, after reporting a failure that nobody read.
- * */
+/* Frees a future that has neither setter nor awaiter, after reporting a failure that nobody
+ * read. */
 void weft__future_release(struct weft__future *future);
 
 /* Reports a failure that nobody read and nobody can read any more. */

@@ -37,8 +37,8 @@ void weft__handle_dropped(struct weft__item *item);
 /* The same without the call: at the loop's close. */
 void weft__handle_skip(struct weft__handle *handle);
 
-/* In sched/watch.c: frees the descriptor's watch if it was removed while this callback was ready.
- * */
+/* In sched/watch.c: frees the descriptor's watch if it was removed while this callback was
+ * ready. */
 void weft__watch_reap(struct weft__handle *handle);
 
 #endif

@@ -69,8 +69,8 @@ WEFT__COLD struct weft__fiber *weft__next_slow(struct weft__loop *loop)
 }
 
 /* How many turns there are until the clock is read again: as many as fit into the time between two
- * looks, going by the last ones, but no more than 64.  With unguarded stacks every switch is seen.
- * */
+ * looks, going by the last ones, but no more than 64.  With unguarded stacks every switch is
+ * seen. */
 static void adapt_turns(struct weft__loop *loop, int64_t now)
 {
     int64_t elapsed = now - loop->budgeted;

@@ -191,8 +191,8 @@ void weft__inbox_open(struct weft__loop *loop);
 void weft__inbox_take(struct weft__loop *loop);
 void weft__inbox_give(struct weft__loop *loop, void *cell);
 
-/* From now on posts are -EBADF: the loop's handle is stale, and no thread is between post and wake.
- * */
+/* From now on posts are -EBADF: the loop's handle is stale, and no thread is between post and
+ * wake. */
 void weft__inbox_close(struct weft__loop *loop);
 
 /* In sched/watch.c: a backend's event reaches its callbacks; all watches end. */

@@ -24,8 +24,8 @@
  *     -ENOMEM       no memory; nothing has changed
  *
  * A call that takes a handle may always return -EINVAL for NULL, -ESRCH for a spent one, -EXDEV,
- * and what a failed object has failed with; the comments name them where they mean more than that.
- * */
+ * and what a failed object has failed with; the comments name them where they mean more than
+ * that. */
 #ifndef WEFT_ERROR_H
 #define WEFT_ERROR_H
 

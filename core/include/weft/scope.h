@@ -18,8 +18,8 @@
  *
  * Entering fails with -EPERM outside a task, -ECHILD after a fork, -EINVAL for NULL or NaN,
  * -ENOMEM; the body then runs without the scope, and leaving it gives the error again.  None of the
- * calls here is a cancellation point; all are for the task that entered, save weft_scope_cancel().
- * */
+ * calls here is a cancellation point; all are for the task that entered, save
+ * weft_scope_cancel(). */
 #ifndef WEFT_SCOPE_H
 #define WEFT_SCOPE_H
 
