@@ -75,12 +75,10 @@ static void await_one(struct weft__slot *slot, void *arg)
     if (task->outcome.done || task->id >= shutdown->newer || shutdown->over) {
         return;
     }
-    task->outcome.pins++;
     while (r == -EINTR && !shutdown->over) { /* somebody's stop is no reason to give up */
         r = weft__loop_run_until(shutdown->loop, &task->outcome, NULL);
         shutdown->over |= r < 0 && (r != -EINTR || weft__clock_now() >= shutdown->loop->stop_at);
     }
-    task->outcome.pins--;
     weft__task_release(task);
 }
 

@@ -9,18 +9,14 @@ int weft__task_wait_for(struct weft__task *task, struct weft__outcome *outcome,
                         const struct weft__wait *wait, void *target, void **ret_value)
 {
     struct weft__waiter waiter = { .task = task };
+    int r;
 
     weft__outcome_push(outcome, &waiter);
-    task->waiting = wait;
-    task->target = target;
-    if (task->cancelled) {
-        wait->interrupt(task); /* even if this ends the wait: our turn comes */
-    }
-    weft__task_leave(task);
-    if (task->wake >= 0 && ret_value) {
+    r = weft__task_park(task, wait, target);
+    if (r >= 0 && ret_value) {
         *ret_value = waiter.value;
     }
-    return task->wake;
+    return r;
 }
 
 int weft__task_fate(const struct weft__task *task, int status, int *ret_status)
@@ -164,10 +160,8 @@ int weft_loop_run_until_complete_task(weft_loop *loop_handle, weft_task *handle)
     if (!task->outcome.holds) {
         return -ESRCH;
     }
-    task->outcome.holds--; /* spent already: the task stays by the pin */
-    task->outcome.pins++;
+    task->outcome.holds--; /* spent already: the task stays by the call's pin */
     r = weft__loop_run_until(loop, &task->outcome, &status);
-    task->outcome.pins--;
     task->outcome.detached |= r < 0;
     weft__task_release(task);
     return r < 0 ? r : status;

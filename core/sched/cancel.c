@@ -6,17 +6,24 @@
 #include <stdio.h>
 #include <string.h>
 
-bool weft__scope_is_cancelled_at(const struct weft__task *task, const struct weft__scope *scope)
+/* The first cause on the way outward from a place in the task's chain; NULL when there is none. */
+static const struct weft__reason *cause(const struct weft__task *task,
+                                        const struct weft__scope *scope)
 {
     for (; scope; scope = scope->outer) {
         if (scope->cancelled || (scope->spent && scope->kind == WEFT__SCOPE_TIMEOUT)) {
-            return true;
+            return &scope->reason;
         }
         if (scope->kind == WEFT__SCOPE_SHIELD && !scope->spent) {
-            return false;
+            return NULL;
         }
     }
-    return task->cancels > 0;
+    return task->cancels > 0 ? &task->reason : NULL;
+}
+
+bool weft__scope_is_cancelled_at(const struct weft__task *task, const struct weft__scope *scope)
+{
+    return cause(task, scope) != NULL;
 }
 
 /* A shield's limit runs from when there is something that it keeps off; begins anew when that was
@@ -180,20 +187,6 @@ bool weft_cancelled(void)
     return loop && loop->current && loop->current->cancelled;
 }
 
-/* The first cause on the way outward; NULL when the task is not cancelled where it is. */
-static const struct weft__reason *cause(const struct weft__task *task)
-{
-    for (const struct weft__scope *scope = task->scopes; scope; scope = scope->outer) {
-        if (scope->cancelled || (scope->spent && scope->kind == WEFT__SCOPE_TIMEOUT)) {
-            return &scope->reason;
-        }
-        if (scope->kind == WEFT__SCOPE_SHIELD && !scope->spent) {
-            return NULL;
-        }
-    }
-    return task->cancels > 0 ? &task->reason : NULL;
-}
-
 int weft_task_cancel_reason(weft_task *handle, weft_cancel_reason *ret_reason)
 {
     int r = -EINVAL;
@@ -206,7 +199,7 @@ int weft_task_cancel_reason(weft_task *handle, weft_cancel_reason *ret_reason)
     if (!task) {
         return r;
     }
-    reason = cause(task);
+    reason = cause(task, task->scopes);
     if (!reason) {
         return -ENOENT;
     }

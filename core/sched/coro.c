@@ -239,11 +239,5 @@ int weft_await_coro_status(weft_coro *coro, int *ret_status)
     void *value = NULL;
     int r = await(coro, &task, &value);
 
-    if (!task) {
-        return r;
-    }
-    if (ret_status) {
-        *ret_status = r;
-    }
-    return task->cancelled ? -ECANCELED : 0;
+    return task ? weft__task_fate(task, r, ret_status) : r;
 }

@@ -40,8 +40,8 @@ int weft_future_new(weft_loop *handle, weft_future **ret_future)
     return 0;
 }
 
-/* Frees a future that has neither setter nor awaiter, after reporting a failure that nobody read.
- * */
+/* Frees a future that has neither setter nor awaiter, after reporting a failure that nobody
+ * read. */
 void weft__future_release(struct weft__future *future)
 {
     struct weft__outcome *outcome = &future->outcome;
@@ -281,9 +281,7 @@ int weft_loop_run_until_complete_future(weft_loop *loop_handle, weft_future *han
         return -ESRCH;
     }
     future->outcome.holds--;
-    future->outcome.pins++;
     r = weft__loop_run_until(loop, &future->outcome, &status);
-    future->outcome.pins--;
     weft__future_release(future);
     return r < 0 ? r : status;
 }

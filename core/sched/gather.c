@@ -217,17 +217,12 @@ static struct set *new_set(struct weft__task *self, size_t n)
 /* Waits as `wait` says until it is over; returns what weft__wake() was given. */
 static int wait_until_over(struct set *set, const struct weft__wait *wait)
 {
-    struct weft__task *self = set->waiter;
+    int r;
 
     set->wait = wait;
-    self->waiting = wait;
-    self->target = set;
-    if (self->cancelled) {
-        wait->interrupt(self);
-    }
-    weft__task_leave(self);
+    r = weft__task_park(set->waiter, wait, set);
     set->wait = NULL;
-    return self->wake;
+    return r;
 }
 
 /* ---- gather ---- */

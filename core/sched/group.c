@@ -2,7 +2,7 @@
  * Task groups: a scope with children.
  *
  * A child carries a record of its part in the group, so that a task that belongs to none pays for
- * one pointer.  The group lives in its parent's frame: exit does not return before the last child
+ * one pointer.  The group is a cell of its loop: exit does not give it back before the last child
  * has left the ring. */
 #include "core/base/list.h"
 #include "core/base/mem.h"
@@ -239,9 +239,10 @@ weft_task *weft_task_group_create_task(weft_task_group *group, weft_coro *coro,
 static void interrupt_start(struct weft__task *task)
 {
     struct starting *starting = task->target;
-    struct weft__reason reason = weft__reason_by(task, WEFT_CANCEL_AWAITER);
 
     if (!starting->over) {
+        struct weft__reason reason = weft__reason_by(task, WEFT_CANCEL_AWAITER);
+
         weft__task_cancel(starting->child, &reason);
     }
 }
@@ -262,12 +263,7 @@ int weft_task_group_start(weft_task_group *group, weft_coro *coro, const weft_ta
         return r;
     }
     if (!starting.over) {
-        starting.waiter->waiting = &wait_start;
-        starting.waiter->target = &starting;
-        if (starting.waiter->cancelled) {
-            interrupt_start(starting.waiter);
-        }
-        weft__task_leave(starting.waiter);
+        weft__task_park(starting.waiter, &wait_start, &starting);
     }
     if (starting.status == 0 && ret_value) {
         *ret_value = starting.value;
@@ -340,11 +336,11 @@ int weft_task_group_cancel(weft_task_group *public_group)
 /* Passes a cancel from outside on to the children, once. */
 static void pass_on(struct weft__group *group)
 {
-    struct weft__reason reason = weft__reason_by(group->scope.task, WEFT_CANCEL_AWAITER);
-
     if (!group->outside) {
         group->outside = true;
         if (!group->aborted) {
+            struct weft__reason reason = weft__reason_by(group->scope.task, WEFT_CANCEL_AWAITER);
+
             cancel_children(group, &reason);
         }
     }
@@ -366,12 +362,7 @@ static void wait_for_children(struct weft__group *group, struct weft__task *task
 {
     group->leaving = true;
     while (!weft__list_empty(&group->children)) {
-        task->waiting = &wait_group;
-        task->target = group;
-        if (task->cancelled) {
-            interrupt_exit(task);
-        }
-        weft__task_leave(task);
+        weft__task_park(task, &wait_group, group);
     }
 }
 

@@ -163,6 +163,16 @@ static void start_eagerly(struct weft__loop *loop, struct weft__task *task)
     weft__fiber_switch(creator ? &creator->fiber : &loop->fiber, &task->fiber, weft__task_entry);
 }
 
+static WEFT__INLINE void begin(struct weft__loop *loop, struct weft__task *task,
+                               const weft_task_options *options)
+{
+    if (options && options->eager_start) {
+        start_eagerly(loop, task);
+    } else {
+        weft__ready(loop, &task->item);
+    }
+}
+
 struct weft__task *weft__task_make(struct weft__loop *loop, weft_coro *coro,
                                    const weft_task_options *options, int *ret_error)
 {
@@ -171,11 +181,7 @@ struct weft__task *weft__task_make(struct weft__loop *loop, weft_coro *coro,
 
 void weft__task_begin(struct weft__task *task, const weft_task_options *options)
 {
-    if (options && options->eager_start) {
-        start_eagerly(task->loop, task);
-    } else {
-        weft__ready(task->loop, &task->item);
-    }
+    begin(task->loop, task, options);
 }
 
 static WEFT__INLINE weft_task *create(struct weft__loop *loop, weft_coro *coro,
@@ -189,11 +195,7 @@ static WEFT__INLINE weft_task *create(struct weft__loop *loop, weft_coro *coro,
         return weft__failed(r);
     }
     made = weft__task_handle(task);
-    if (options && options->eager_start) {
-        start_eagerly(loop, task);
-    } else {
-        weft__ready(loop, &task->item);
-    }
+    begin(loop, task, options);
     return made;
 }
 
@@ -419,8 +421,8 @@ weft_task *weft_current_task(void)
     return task ? weft__task_handle(task) : NULL;
 }
 
-/* A task that never had a turn: what its arguments own is freed as a coroutine's that was dropped.
- * */
+/* A task that never had a turn: what its arguments own is freed as a coroutine's that was
+ * dropped. */
 static void end_unbegun(struct weft__task *task)
 {
     report(task, WEFT_REPORT_PENDING, 0, "had not begun when its loop was closed");

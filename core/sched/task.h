@@ -65,8 +65,8 @@ struct weft__task {
     struct weft__group_errors *errors; /* of the last group it left that failed */
 };
 
-/* The living task of a handle, whatever loop it belongs to; NULL and -EINVAL, -ESRCH or its error.
- * */
+/* The living task of a handle, whatever loop it belongs to; NULL and -EINVAL, -ESRCH or its
+ * error. */
 static inline struct weft__task *weft__task_at(weft_task *handle, int *ret_error)
 {
     int r = weft__tag_error(handle);
@@ -146,12 +146,16 @@ static inline void weft__task_yield(struct weft__task *task)
     weft__task_leave(task);
 }
 
-/* Waits until weft__wake(); returns what that was given. */
+/* Waits until weft__wake(), and returns what that was given; interrupts the wait at once where the
+ * task is cancelled already. */
 static inline int weft__task_park(struct weft__task *task, const struct weft__wait *wait,
                                   void *target)
 {
     task->waiting = wait;
     task->target = target;
+    if (task->cancelled) {
+        wait->interrupt(task); /* even if this ends the wait: our turn comes */
+    }
     weft__task_leave(task);
     return task->wake;
 }
@@ -233,8 +237,8 @@ int weft__task_wait_for(struct weft__task *task, struct weft__outcome *outcome,
 /* What weft_await_status() returns: the caller's own fate, with the status of what it awaited. */
 int weft__task_fate(const struct weft__task *task, int status, int *ret_status);
 
-/* Something that did not have to wait: takes a turn off the budget, and gives way when it is spent.
- * */
+/* Something that did not have to wait: takes a turn off the budget, and gives way when it is
+ * spent. */
 static inline void weft__task_spend_turn(struct weft__task *task)
 {
     if (--task->loop->budget < 0) {
