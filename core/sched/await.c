@@ -31,11 +31,9 @@ int weft__task_fate(const struct weft__task *task, int status, int *ret_status)
 static void interrupt_await(struct weft__task *task)
 {
     struct weft__task *target = task->target;
-    struct weft__reason reason;
 
     if (!target->outcome.done) {
-        reason = weft__reason_by(task, WEFT_CANCEL_AWAITER);
-        weft__task_cancel(target, &reason);
+        weft__task_cancel_by(target, task, WEFT_CANCEL_AWAITER, NULL);
     }
 }
 

@@ -69,10 +69,14 @@ static void recheck(struct weft__task *task)
 {
     bool before = task->cancelled;
 
-    while (task->scopes && arm_shields(task)) {}
-    task->cancelled = weft__scope_is_cancelled_at(task, task->scopes);
-    if (task->callbacks) {
-        call_back(task);
+    if (task->scopes) {
+        while (arm_shields(task)) {}
+        task->cancelled = weft__scope_is_cancelled_at(task, task->scopes);
+        if (task->callbacks) {
+            call_back(task);
+        }
+    } else {
+        task->cancelled = task->cancels > 0;
     }
     if (task->cancelled && !before && task->waiting) {
         task->waiting->interrupt(task);
@@ -83,16 +87,16 @@ void weft__task_recheck(struct weft__task *task)
 {
     struct weft__loop *loop = task->loop;
 
-    if (task->to_recheck) {
+    if (loop->rechecking) {
+        if (!task->to_recheck) { /* the call under way does it: nothing recurs on a long chain */
+            task->to_recheck = true;
+            task->next_recheck = loop->rechecks;
+            loop->rechecks = task;
+        }
         return;
     }
-    task->to_recheck = true;
-    task->next_recheck = loop->rechecks;
-    loop->rechecks = task;
-    if (loop->rechecking) {
-        return; /* the call that is under way goes on with it: chains may be long, nothing recurs */
-    }
     loop->rechecking = true;
+    recheck(task);
     while ((task = loop->rechecks)) {
         loop->rechecks = task->next_recheck;
         task->to_recheck = false;
@@ -101,35 +105,63 @@ void weft__task_recheck(struct weft__task *task)
     loop->rechecking = false;
 }
 
-struct weft__reason weft__reason_by(struct weft__task *task, weft_cancel_kind kind)
+/* Field by field, and where it is to stay: a copy right after it was written waits until the writes
+ * have reached the cache, which took longer than all else that a cancel does. */
+static void give_reason(struct weft__reason *reason, const struct weft__task *author,
+                        weft_cancel_kind kind, const char *message)
 {
-    struct weft__reason reason = { .kind = kind };
+    reason->kind = kind;
+    reason->status = 0;
+    reason->deadline = 0;
+    reason->message = message;
+    reason->def = NULL;
+    reason->by_id = 0;
+    reason->by[0] = '\0';
+    if (author) {
+        reason->def = author->frame ? author->frame->def : author->main.def;
+        reason->by_id = author->id;
+        memcpy(reason->by, author->name, author->name[0] ? sizeof reason->by : 1);
+    }
+}
 
-    reason.def = task->frame ? task->frame->def : task->main.def;
-    reason.by_id = task->id;
-    memcpy(reason.by, task->name, sizeof reason.by);
+/* The running task, when it may be the author of what happens to `task`. */
+static const struct weft__task *author_of(const struct weft__task *task)
+{
+    return task->loop == weft__running ? task->loop->current : NULL;
+}
+
+struct weft__reason weft__reason_by(const struct weft__task *author, weft_cancel_kind kind)
+{
+    struct weft__reason reason;
+
+    give_reason(&reason, author, kind, NULL);
     return reason;
 }
 
 struct weft__reason weft__reason_of(const struct weft__task *task, weft_cancel_kind kind,
                                     const char *message)
 {
-    struct weft__task *author = task->loop == weft__running ? task->loop->current : NULL;
-    struct weft__reason reason = { .kind = kind };
+    struct weft__reason reason;
 
-    if (author && kind != WEFT_CANCEL_DEADLINE) {
-        reason = weft__reason_by(author, kind);
-    }
-    reason.message = message;
+    give_reason(&reason, kind == WEFT_CANCEL_DEADLINE ? NULL : author_of(task), kind, message);
     return reason;
 }
 
 void weft__task_cancel(struct weft__task *task, const struct weft__reason *reason)
 {
-    if (task->cancels++ == 0) {
+    if (task->cancels++ == 0) { /* a further one changes nothing */
         task->reason = *reason;
+        weft__task_recheck(task);
     }
-    weft__task_recheck(task);
+}
+
+void weft__task_cancel_by(struct weft__task *task, const struct weft__task *author,
+                          weft_cancel_kind kind, const char *message)
+{
+    if (task->cancels++ == 0) {
+        give_reason(&task->reason, author, kind, message);
+        weft__task_recheck(task);
+    }
 }
 
 static int cancel(weft_task *handle, const char *message)
@@ -140,10 +172,7 @@ static int cancel(weft_task *handle, const char *message)
     if (!task || task->outcome.done) {
         return task ? -ESRCH : r;
     }
-    if (task->cancels++ == 0) {
-        task->reason = weft__reason_of(task, WEFT_CANCEL_REQUEST, message);
-    }
-    weft__task_recheck(task);
+    weft__task_cancel_by(task, author_of(task), WEFT_CANCEL_REQUEST, message);
     return 0;
 }
 
@@ -165,8 +194,7 @@ int weft_task_uncancel(weft_task *handle)
     if (!task) {
         return r;
     }
-    if (task->cancels > 0) {
-        task->cancels--;
+    if (task->cancels > 0 && --task->cancels == 0) {
         weft__task_recheck(task);
     }
     return task->cancels;

@@ -83,10 +83,11 @@ static int set(weft_future *handle, int status, void *value)
     if (!future) {
         return r;
     }
-    if (future->outcome.done) {
-        r = weft__misuse(-EALREADY);
-    } else {
+    if (!future->outcome.done) {
         weft__outcome_set(future->loop, &future->outcome, status, value);
+    } else {
+        /* That it was cancelled meanwhile is no mistake, and needs no words. */
+        r = future->outcome.status == -ECANCELED ? -EALREADY : weft__misuse(-EALREADY);
     }
     future->to_be_set = false;
     weft__future_release(future);

@@ -241,9 +241,7 @@ static void interrupt_start(struct weft__task *task)
     struct starting *starting = task->target;
 
     if (!starting->over) {
-        struct weft__reason reason = weft__reason_by(task, WEFT_CANCEL_AWAITER);
-
-        weft__task_cancel(starting->child, &reason);
+        weft__task_cancel_by(starting->child, task, WEFT_CANCEL_AWAITER, NULL);
     }
 }
 

@@ -78,7 +78,7 @@ void weft__group_forgotten(struct weft__scope *scope);
 struct weft__reason weft__reason_of(const struct weft__task *task, weft_cancel_kind kind,
                                     const char *message);
 
-/* The same, with `task` as its author: it was cancelled and passes that on. */
-struct weft__reason weft__reason_by(struct weft__task *task, weft_cancel_kind kind);
+/* The same, with `author` as its author: it was cancelled and passes that on. */
+struct weft__reason weft__reason_by(const struct weft__task *author, weft_cancel_kind kind);
 
 #endif

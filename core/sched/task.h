@@ -14,6 +14,7 @@
 #include "core/sched/coro.h"
 #include "core/sched/loop.h"
 
+#include <weft/cancel.h>
 #include <weft/task.h>
 
 #define WEFT__TASK_NAME_MAX 32
@@ -225,8 +226,10 @@ void weft__task_begin(struct weft__task *task, const weft_task_options *options)
  * wait when it is cancelled now, and so on with those that this cancels. */
 void weft__task_recheck(struct weft__task *task);
 
-/* Raises a task's count of cancels. */
+/* Raises a task's count of cancels; the second makes the reason, too (`author` may be NULL). */
 void weft__task_cancel(struct weft__task *task, const struct weft__reason *reason);
+void weft__task_cancel_by(struct weft__task *task, const struct weft__task *author,
+                          weft_cancel_kind kind, const char *message);
 
 /* Waits until `outcome` is done and returns its status, with the value in *ret_value when that is
  * >= 0; a task that is cancelled asks it to end soon by `wait`'s interrupt.  What `target` points
