@@ -6,6 +6,7 @@
  * into it at once. */
 #include "core/base/mem.h"
 #include "core/sched/handle.h"
+#include "core/sched/signal.h"
 
 #include <sched.h>
 
@@ -55,6 +56,7 @@ void weft__inbox_take(struct weft__loop *loop)
         next = item->next;
         weft__ready(loop, item);
     }
+    weft__signals_take(loop);
 }
 
 void weft__inbox_give(struct weft__loop *loop, void *cell)

@@ -16,6 +16,7 @@
 #include "core/sched/timer.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <weft/backend.h>
 #include <weft/loop.h>
@@ -36,6 +37,25 @@ struct weft__inbox {
     atomic_uint posters;    /* threads between unlocking and waking: close waits for them */
     struct weft__item *first, *last;
     struct weft__pool pool; /* of their handles; under the lock */
+};
+
+#define WEFT__SIGNAL_WORDS ((NSIG + 31) / 32)
+
+/* A set of signals; each word by itself may be read and changed by a signal handler. */
+struct weft__signal_set {
+    atomic_uint words[WEFT__SIGNAL_WORDS];
+};
+
+/* What a signal handler, in whatever thread, may touch of a loop (sched/signal.h). */
+struct weft__signal_port {
+    struct weft__signal_port *next; /* in the process's list, */
+    bool listed;                    /* which it never leaves */
+    _Atomic(struct weft__loop *) loop; /* NULL: no signal was asked for, or it is closed */
+    atomic_uint epoch;              /* the loop's; another one's in a forked child */
+    atomic_uint users;              /* handlers that may wake the loop: its close waits for them */
+    struct weft__signal_set wanted; /* by callbacks and receivers */
+    struct weft__signal_set ends;   /* end the run: the first one does, and puts the action back */
+    struct weft__signal_set came;   /* and the loop has not looked yet */
 };
 
 struct weft__loop {
@@ -78,9 +98,12 @@ struct weft__loop {
     struct weft__watch **watches; /* by descriptor; NULL: not watched */
     uint32_t watches_size, watches_used;
     uint32_t watch_generation;
+    struct weft__signals *signals; /* NULL: none was asked for yet */
     weft_exception_handler *handler;
     void *handler_arg;
-    struct weft__inbox inbox; /* last: a new loop in used memory keeps it, and nothing else */
+    /* The last two: a new loop in used memory keeps them, and nothing else. */
+    struct weft__inbox inbox;
+    struct weft__signal_port port;
 };
 
 /* The loop that runs in this thread. */

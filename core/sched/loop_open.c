@@ -6,6 +6,7 @@
 #include "core/sched/handle.h"
 #include "core/sched/inspect.h"
 #include "core/sched/scope.h"
+#include "core/sched/signal.h"
 
 #include <string.h>
 
@@ -45,8 +46,7 @@ static struct weft__loop *take_memory(void)
     }
     pthread_mutex_unlock(&depot.lock);
     if (loop) {
-        /* All but the first word, which goes on, and the inbox, which is last and sets itself up.
-         * */
+        /* All but the first word, which goes on, and what is last and sets itself up. */
         memset((char *)loop + sizeof loop->handle, 0,
                offsetof(struct weft__loop, inbox) - sizeof loop->handle);
     }
@@ -69,6 +69,7 @@ void weft__loop_depot_clear(void)
 
         depot.spare = loop->next_loop;
         pthread_mutex_destroy(&loop->inbox.lock);
+        weft__signal_port_forget(&loop->port);
         weft__free(loop);
     }
     pthread_mutex_unlock(&depot.lock);
@@ -162,6 +163,7 @@ void weft__loop_shut(struct weft__loop *loop)
     weft__pool_each(&loop->coros, end_coro, loop);
     weft__watches_fini(loop);
     end_ready(loop);
+    weft__signals_fini(loop);
     weft__inspect_remove(loop);
     weft__inbox_close(loop); /* other threads may still wake the backend until here */
     loop->ops->close(loop->be);

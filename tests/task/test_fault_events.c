@@ -3,6 +3,7 @@
 #include "tests/task/fault.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -127,6 +128,40 @@ static int watches_descriptors(void)
     return 0;
 }
 
+/* Signals: one that was asked for in vain is not sent. */
+
+WEFT_ASYNC(uses_signals)
+{
+    weft_signal_receiver *receiver = NULL;
+
+    if (tried(weft_loop_add_signal_handler(NULL, SIGUSR1, called, NULL)) == 0) {
+        scheduled();
+        raise(SIGUSR1);
+    }
+    if (tried(weft_signal_receiver_open(WEFT_SIGNALS(SIGUSR2), &receiver)) == 0) {
+        raise(SIGUSR2);
+        EQUAL(tried(weft_signal_receive(receiver)), SIGUSR2);
+        receiver = weft_signal_receiver_close(receiver);
+    }
+    CHECK(receiver == NULL);
+    tried(weft_sleep(0.0001));
+    return 0;
+}
+
+static int receives_signals(void)
+{
+    struct sigaction before[2], now;
+
+    sigaction(SIGUSR1, NULL, &before[0]);
+    sigaction(SIGUSR2, NULL, &before[1]);
+    run_in_loop(uses_signals());
+    sigaction(SIGUSR1, NULL, &now);
+    CHECK(now.sa_handler == before[0].sa_handler);
+    sigaction(SIGUSR2, NULL, &now);
+    CHECK(now.sa_handler == before[1].sa_handler);
+    return 0;
+}
+
 /* Whole runs. */
 
 WEFT_ASYNC(cleans_up)
@@ -164,12 +199,14 @@ static int runs(void)
 EACH_FAULT_WHILE_IT(makes_futures)
 EACH_FAULT_WHILE_IT(schedules_callbacks)
 EACH_FAULT_WHILE_IT(watches_descriptors)
+EACH_FAULT_WHILE_IT(receives_signals)
 EACH_FAULT_WHILE_IT(runs)
 
 static CU_TestInfo tests[] = {
     TEST(each_fault_while_it_makes_futures),
     TEST(each_fault_while_it_schedules_callbacks),
     TEST(each_fault_while_it_watches_descriptors),
+    TEST(each_fault_while_it_receives_signals),
     TEST(each_fault_while_it_runs),
     CU_TEST_INFO_NULL,
 };

@@ -35,6 +35,8 @@ static void check_inherited(void)
     EQUAL(weft_loop_add_writer(loop, 0, nothing, NULL), -ECHILD);
     EQUAL(weft_loop_remove_reader(loop, 0), -ECHILD);
     EQUAL(weft_loop_remove_writer(loop, 0), -ECHILD);
+    EQUAL(weft_loop_add_signal_handler(loop, 10, nothing, NULL), -ECHILD);
+    EQUAL(weft_loop_remove_signal_handler(loop, 10), -ECHILD);
     EQUAL(weft_loop_run_forever(loop), -ECHILD);
     EQUAL(weft_loop_run_until_complete(loop, weft_coro_on_drop(gives(0), count_up, &drops)),
           -ECHILD);

@@ -16,6 +16,7 @@
 #include <weft/report.h>
 #include <weft/run.h>
 #include <weft/scope.h>
+#include <weft/signal.h>
 #include <weft/task.h>
 
 #endif
