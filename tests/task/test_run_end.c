@@ -2,6 +2,7 @@
  * The end of weft_run(): what is left is cancelled and awaited; nothing stays installed. */
 #include "tests/task/task.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +183,63 @@ ALONE(many_are_ended)
 
 /* Tasks that refuse. */
 
+WEFT_ASYNC(refuses, (double, delay))
+{
+    weft_shield shield;
+
+    weft_shield_enter(&shield, INFINITY);
+    weft_sleep(delay);
+    note("woke");
+    return weft_shield_exit(&shield, 0);
+}
+
+WEFT_ASYNC(leaves_refusers, (int, n), (double, delay))
+{
+    keep_reports();
+    for (int i = 0; i < n; i++) {
+        leave(refuses(delay));
+    }
+    weft_sleep(0);
+    return 0;
+}
+
+ALONE(the_limit_is_the_callers)
+{
+    weft_run_options wanted = *options();
+
+    wanted.shutdown_timeout = -1;
+    EQUAL(weft_run(leaves_refusers(1, 1e6), &wanted), 0);
+    EQUAL(next_report()->kind, WEFT_REPORT_PENDING);
+    wanted.shutdown_timeout = 0.01;
+    EQUAL(weft_run(leaves_refusers(1, 1e6), &wanted), 0);
+    EQUAL(next_report()->kind, WEFT_REPORT_PENDING);
+    wanted.shutdown_timeout = INFINITY;
+    EQUAL(weft_run(leaves_refusers(1, is_virtual() ? 0.9 : 0.02), &wanted), 0);
+    HAPPENED("woke");
+    wanted.shutdown_timeout = NAN;
+    EQUAL(weft_run(gives(0), &wanted), -EINVAL);
+}
+
+ALONE(no_more_than_eight_are_named_after_a_second)
+{
+    weft_run_options wanted = *options();
+
+    if (!is_virtual()) {
+        return; /* more than a second */
+    }
+    wanted.shutdown_timeout = INFINITY;
+    EQUAL(weft_run(leaves_refusers(10, 2), &wanted), 0);
+    HAPPENED("woke woke woke woke woke woke woke woke woke woke");
+    EQUAL(reports_left(), 9);
+    for (int i = 0; i < 9; i++) {
+        const struct said *said = next_report();
+
+        EQUAL(said->kind, WEFT_REPORT_SLOW_END);
+        SAME(said->message, i < 8 ? "was cancelled a second ago, when the run was over, and goes on"
+                                  : "and 2 tasks more go on");
+    }
+}
+
 static weft_task *ring[2];
 
 WEFT_ASYNC(awaits_the_other, (int, i))
@@ -210,12 +268,17 @@ ALONE(those_who_refuse_are_told_with_what_they_wait_for)
     }
     EQUAL(weft_run(leaves_a_ring(), options()), 5);
     HAPPENED("obeys");
-    EQUAL(reports_left(), 2);
-    for (int i = 0; i < 2; i++) {
+    EQUAL(reports_left(), 4); /* after a second, and when they are given up */
+    for (int i = 0; i < 4; i++) {
         const struct said *said = next_report();
 
-        EQUAL(said->kind, WEFT_REPORT_PENDING);
-        SAME(said->task_name, i ? "right" : "left");
+        EQUAL(said->kind, i < 2 ? WEFT_REPORT_SLOW_END : WEFT_REPORT_PENDING);
+        if (i < 2) {
+            SAME(said->message,
+                 "was cancelled a second ago, when the run was over, and goes on; it has 9 seconds "
+                 "more");
+        }
+        SAME(said->task_name, i % 2 ? "right" : "left");
         SAME(said->coro, "awaits_the_other");
         SAME(said->waiting, "task");
     }
@@ -240,17 +303,18 @@ WEFT_ASYNC(leaves_one_that_looks_away)
 
 static int run_one_that_looks_away(void)
 {
+    weft_run_options wanted = *options();
+
     alarm(20); /* if it never returns */
-    EQUAL(weft_run(leaves_one_that_looks_away(), options()), 6);
+    wanted.shutdown_timeout = 0.1;
+    EQUAL(weft_run(leaves_one_that_looks_away(), &wanted), 6);
     EQUAL(next_report()->kind, WEFT_REPORT_PENDING);
     return 0;
 }
 
 ALONE(one_that_looks_away_for_ever_is_abandoned)
 {
-    if (is_virtual()) {
-        EQUAL(in_child(run_one_that_looks_away, NULL, 0), 0);
-    }
+    EQUAL(in_child(run_one_that_looks_away, NULL, 0), 0);
 }
 
 WEFT_ASYNC(awaits_for_ever)
@@ -379,6 +443,8 @@ static CU_TestInfo tests[] = {
     TEST(mains_failure_ends_the_others_too),
     TEST(one_that_was_cancelled_at_the_end_needs_no_await),
     TEST(many_are_ended),
+    TEST(the_limit_is_the_callers),
+    TEST(no_more_than_eight_are_named_after_a_second),
     TEST(those_who_refuse_are_told_with_what_they_wait_for),
     TEST(a_main_that_can_never_end_is_a_deadlock_in_virtual_time),
     TEST(a_stop_ends_the_run),

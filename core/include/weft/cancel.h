@@ -15,6 +15,7 @@ typedef enum weft_cancel_kind {
     WEFT_CANCEL_SIBLING,  /* another one of the same group or gather failed */
     WEFT_CANCEL_AWAITER,  /* who waits for it was cancelled */
     WEFT_CANCEL_SHUTDOWN, /* its run is over */
+    WEFT_CANCEL_SIGNAL,   /* Ctrl-C or SIGTERM ends its run; `message`: which of them */
 } weft_cancel_kind;
 
 /** The first cause that still holds where the task is. */

@@ -19,6 +19,7 @@ typedef enum weft_report_kind {
     WEFT_REPORT_SCOPE_OPEN,          /* a coroutine returned without leaving a scope */
     WEFT_REPORT_UNGUARDED,           /* stacks have no guard pages from here on */
     WEFT_REPORT_STACK_OVERFLOW,      /* a task ran over its stack; the process ends */
+    WEFT_REPORT_SLOW_END,            /* the run is over, and a task that was cancelled goes on */
 } weft_report_kind;
 
 /** One report; pointers are valid during the call.  `size` and `message` must be there. */
