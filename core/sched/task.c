@@ -73,6 +73,9 @@ static WEFT__INLINE void lay_out(struct weft__task *task, struct weft__loop *loo
     task->cancels = 0;
     task->callbacks = 0;
     task->cancelled = 0;
+    task->to_recheck = false;
+    task->child = NULL;
+    task->errors = NULL;
     weft__outcome_init(&task->outcome, 1);
     task->main.outer = NULL;
     task->main.value = NULL;
@@ -90,9 +93,6 @@ static WEFT__INLINE void lay_out(struct weft__task *task, struct weft__loop *loo
     }
     task->id = next_id(loop);
     task->name[0] = '\0';
-    task->to_recheck = false;
-    task->child = NULL;
-    task->errors = NULL;
     weft__fiber_init(&task->fiber, &task->slot, task->args);
     if (!task->slot.guarded) {
         set_canary(task);

@@ -44,6 +44,7 @@ struct weft__task {
     struct weft__item item; /* ready, or due when it sleeps */
     struct weft__fiber fiber;
     struct weft__loop *loop;
+    struct weft__task *next_recheck; /* in the loop's list of those whose state may have changed */
     const struct weft__wait *waiting; /* NULL: it does not wait */
     void *target;                     /* what it waits for, by the kind of wait */
     struct weft__frame *frame;        /* the innermost coroutine; NULL: not begun, or ended */
@@ -52,6 +53,9 @@ struct weft__task {
     int32_t cancels;                  /* weft_task_cancel() less weft_task_uncancel() */
     uint32_t callbacks;               /* scopes among them that call back on a cancel */
     uint32_t cancelled;               /* 1: where it is now new waits fail */
+    bool to_recheck;                  /* it is in the list of next_recheck */
+    struct weft__child *child;        /* its part in a group; NULL: it belongs to none */
+    struct weft__group_errors *errors; /* of the last group it left that failed */
     struct weft__outcome outcome;
     struct weft__frame main; /* the coroutine that it was made of */
     void *args;              /* that one's */
@@ -59,11 +63,7 @@ struct weft__task {
     void *drop_arg;
     uint64_t id;             /* 1, 2, ...: by creation in the process */
     char name[WEFT__TASK_NAME_MAX]; /* "": not formatted yet, Task-<id> */
-    struct weft__task *next_recheck; /* in the loop's list of those whose state may have changed */
-    bool to_recheck;                 /* it is in that list */
     struct weft__reason reason;      /* of the first of `cancels` */
-    struct weft__child *child;       /* its part in a group; NULL: it belongs to none */
-    struct weft__group_errors *errors; /* of the last group it left that failed */
 };
 
 /* The living task of a handle, whatever loop it belongs to; NULL and -EINVAL, -ESRCH or its
