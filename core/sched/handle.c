@@ -26,6 +26,70 @@ void weft__handle_dropped(struct weft__item *item)
     unref(WEFT__CONTAINER(item, struct weft__handle, item));
 }
 
+int weft__carried_new(struct weft__carried **ret_carried)
+{
+    struct weft__vars *vars = weft__context_capture();
+    struct weft__carried *carried = vars ? weft__alloc(NULL, sizeof *carried) : NULL;
+
+    if (vars && !carried) {
+        weft__vars_unref(vars);
+        return -ENOMEM;
+    }
+    if (carried) {
+        weft__list_init(&carried->link);
+        carried->vars = vars;
+    }
+    *ret_carried = carried;
+    return 0;
+}
+
+void weft__carried_free(struct weft__carried *carried)
+{
+    if (carried) {
+        struct weft__vars *vars = carried->vars;
+
+        weft__free(carried);
+        weft__vars_unref(vars);
+    }
+}
+
+void weft__handle_load(struct weft__handle *handle, struct weft__carried *carried)
+{
+    if (carried) {
+        carried->handle = handle;
+        carried->arg = handle->arg;
+        handle->arg = carried;
+        handle->item.flags |= WEFT__HANDLE_CARRIES;
+    }
+}
+
+/* Takes back what a handle carries: the caller has the reference now, and releases it last, for
+ * that may call back anywhere. */
+static struct weft__vars *unload(struct weft__handle *handle)
+{
+    struct weft__carried *carried = handle->arg;
+    struct weft__vars *vars;
+
+    if (!(handle->item.flags & WEFT__HANDLE_CARRIES)) {
+        return NULL;
+    }
+    vars = carried->vars;
+    handle->item.flags &= ~WEFT__HANDLE_CARRIES;
+    handle->arg = carried->arg;
+    weft__list_remove(&carried->link);
+    weft__free(carried);
+    return vars;
+}
+
+void weft__handles_unload(struct weft__loop *loop)
+{
+    while (!weft__list_empty(&loop->carried)) {
+        struct weft__list *first = loop->carried.next;
+
+        weft__vars_unref(unload(WEFT__CONTAINER(first, struct weft__carried, link)->handle));
+    }
+}
+
 void weft__handle_skip(struct weft__handle *handle)
 {
     if (handle->item.flags & WEFT__HANDLE_WATCH) {
@@ -34,24 +98,75 @@ void weft__handle_skip(struct weft__handle *handle)
     } else if (handle->item.flags & WEFT__HANDLE_DONE) {
         weft__outcome_skip(handle);
     } else {
+        struct weft__vars *vars = unload(handle);
+
         unref(handle);
+        weft__vars_unref(vars);
+    }
+}
+
+/* Calls a callback in its context. */
+static void call_in_context(struct weft__handle *handle)
+{
+    struct weft__vars *vars;
+
+    if (handle->item.flags & WEFT__HANDLE_MEMBER) {
+        vars = weft__vars_ref(((struct weft__carrier *)(void *)handle)->vars);
+    } else {
+        vars = unload(handle);
+    }
+    weft__context_call(vars, handle->callback, handle->arg);
+}
+
+/* What weft__handle_run() does for a descriptor, and where there are contexts. */
+static void run_slowly(struct weft__handle *handle)
+{
+    bool done_callback = handle->item.flags & WEFT__HANDLE_DONE;
+
+    if (handle->item.flags & WEFT__HANDLE_WATCH) {
+        handle->item.queued = true; /* so that removing it from within does not free it */
+    }
+    if (handle->callback && weft__context_is_used()) {
+        call_in_context(handle);
+    } else if (handle->callback) {
+        handle->callback(handle->arg);
+    }
+    if (!done_callback) { /* that one has freed itself */
+        weft__handle_skip(handle);
     }
 }
 
 void weft__handle_run(struct weft__handle *handle)
 {
     weft_callback *callback = handle->callback;
-    bool done_callback = handle->item.flags & WEFT__HANDLE_DONE;
+    uint32_t flags = handle->item.flags;
 
-    if (handle->item.flags & WEFT__HANDLE_WATCH) {
-        handle->item.queued = true; /* so that removing it from within does not free it */
+    if (flags & WEFT__HANDLE_WATCH || weft__context_is_used()) {
+        run_slowly(handle);
+        return;
     }
     if (callback) {
         callback(handle->arg);
     }
-    if (!done_callback) { /* that one has freed itself */
-        weft__handle_skip(handle);
+    if (!(flags & WEFT__HANDLE_DONE)) {
+        unref(handle);
     }
+}
+
+/* Gives a new handle the context that it is to run in; NULL without memory, and it is gone. */
+WEFT__COLD static struct weft__handle *load(struct weft__handle *handle)
+{
+    struct weft__carried *carried;
+
+    if (weft__carried_new(&carried) < 0) {
+        weft__pool_give(&handle->loop->handles, handle);
+        return NULL;
+    }
+    if (carried) {
+        weft__handle_load(handle, carried);
+        weft__list_push(&handle->loop->carried, &carried->link);
+    }
+    return handle;
 }
 
 /* A handle that the caller is about to schedule. */
@@ -69,7 +184,7 @@ static WEFT__INLINE struct weft__handle *make(struct weft__loop *loop, weft_call
     handle->callback = callback;
     handle->arg = arg;
     handle->loop = loop;
-    return handle;
+    return weft__context_is_used() ? load(handle) : handle;
 }
 
 int weft_loop_call_soon(weft_loop *loop_handle, weft_callback *callback, void *arg,
@@ -105,7 +220,10 @@ static WEFT__INLINE int call_at(struct weft__loop *loop, int64_t when, weft_call
     handle->item.when = when;
     r = weft__timers_add(&loop->timers, &handle->item);
     if (r < 0) {
+        struct weft__vars *vars = unload(handle);
+
         weft__pool_give(&loop->handles, handle);
+        weft__vars_unref(vars);
         return r;
     }
     if (ret_handle) {
@@ -165,10 +283,12 @@ int weft_handle_cancel(weft_handle *handle)
 {
     int r = 0;
     struct weft__handle *h = handle_of(handle, &r);
+    struct weft__vars *vars;
 
     if (!h) {
         return r;
     }
+    vars = unload(h);
     h->callback = NULL;
     h->item.flags |= WEFT__HANDLE_CANCELLED;
     if (h->item.place) {
@@ -176,6 +296,7 @@ int weft_handle_cancel(weft_handle *handle)
             unref(h);
         }
     }
+    weft__vars_unref(vars);
     return 0;
 }
 

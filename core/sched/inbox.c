@@ -36,7 +36,7 @@ void weft__inbox_close(struct weft__loop *loop)
     while (atomic_load(&inbox->posters) > 0) {
         sched_yield();
     }
-    weft__pool_fini(&inbox->pool);
+    weft__inbox_take(loop);
 }
 
 void weft__inbox_take(struct weft__loop *loop)
@@ -69,7 +69,7 @@ void weft__inbox_give(struct weft__loop *loop, void *cell)
 /* Queues a handle; under the lock.  The public handle is stored here: once the lock is free the
  * callback may run, and end, at any time. */
 static int post(struct weft__loop *loop, weft_callback *callback, void *arg,
-                weft_handle **ret_handle)
+                struct weft__carried *carried, weft_handle **ret_handle)
 {
     struct weft__inbox *inbox = &loop->inbox;
     struct weft__handle *handle = weft__pool_take(&inbox->pool);
@@ -84,6 +84,7 @@ static int post(struct weft__loop *loop, weft_callback *callback, void *arg,
     handle->callback = callback;
     handle->arg = arg;
     handle->loop = loop;
+    weft__handle_load(handle, carried);
     if (inbox->first) {
         inbox->last->next = &handle->item;
     } else {
@@ -101,6 +102,7 @@ int weft_loop_call_soon_threadsafe(weft_loop *loop_handle, weft_callback *callba
                                    weft_handle **ret_handle)
 {
     struct weft__loop *loop;
+    struct weft__carried *carried;
     int r;
 
     if (!callback) {
@@ -117,10 +119,16 @@ int weft_loop_call_soon_threadsafe(weft_loop *loop_handle, weft_callback *callba
     if (atomic_load_explicit(&loop->inbox.epoch, memory_order_relaxed) != *weft__fork_word) {
         return -ECHILD; /* the lock may have been held when the process forked */
     }
+    r = weft__carried_new(&carried); /* outside of the lock: it is this thread's context */
+    if (r < 0) {
+        return r;
+    }
     pthread_mutex_lock(&loop->inbox.lock);
-    r = loop->handle != (uintptr_t)loop_handle ? -EBADF : post(loop, callback, arg, ret_handle);
+    r = loop->handle != (uintptr_t)loop_handle ? -EBADF :
+                                                 post(loop, callback, arg, carried, ret_handle);
     pthread_mutex_unlock(&loop->inbox.lock);
     if (r < 0) {
+        weft__carried_free(carried);
         return r;
     }
     if (!atomic_exchange(&loop->inbox.posted, true)) {

@@ -9,9 +9,11 @@
 #ifndef WEFT_CORE_LOOP_H
 #define WEFT_CORE_LOOP_H
 
+#include "core/base/list.h"
 #include "core/base/pool.h"
 #include "core/fiber/fiber.h"
 #include "core/fiber/stack.h"
+#include "core/sched/context.h"
 #include "core/sched/outcome.h"
 #include "core/sched/timer.h"
 
@@ -90,6 +92,8 @@ struct weft__loop {
     int64_t budgeted; /* when the budget was last set, */
     int32_t turns;    /* and to how much: what the next ones get */
     uint64_t next_id, last_id; /* for tasks: a block of the process's numbers */
+    struct weft__place place;  /* the context of the callback that runs */
+    struct weft__list carried; /* weft__carried: the contexts of callbacks that are scheduled */
 
     /* The world. */
     const weft_backend *backend;
@@ -214,8 +218,8 @@ void weft__inbox_open(struct weft__loop *loop);
 void weft__inbox_take(struct weft__loop *loop);
 void weft__inbox_give(struct weft__loop *loop, void *cell);
 
-/* From now on posts are -EBADF: the loop's handle is stale, and no thread is between post and
- * wake. */
+/* From now on posts are -EBADF: the loop's handle is stale, no thread is between post and wake, and
+ * all that was posted is ready. */
 void weft__inbox_close(struct weft__loop *loop);
 
 /* In sched/watch.c: a backend's event reaches its callbacks; all watches end. */

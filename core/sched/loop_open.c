@@ -110,6 +110,7 @@ int weft__loop_open(const weft_backend *backend, const char *options, struct wef
     loop->stop_item.kind = WEFT__ITEM_STOP;
     loop->back_item.kind = WEFT__ITEM_BACK;
     loop->timers.dropped = weft__handle_dropped;
+    weft__list_init(&loop->carried);
     weft__inbox_open(loop);
     weft__inspect_add(loop);
     *ret_loop = loop;
@@ -166,11 +167,15 @@ void weft__loop_shut(struct weft__loop *loop)
     weft__signals_fini(loop);
     weft__inspect_remove(loop);
     weft__inbox_close(loop); /* other threads may still wake the backend until here */
+    end_ready(loop);
+    weft__handles_unload(loop);
+    weft__place_end(&loop->place);
     loop->ops->close(loop->be);
     weft__timers_fini(&loop->timers);
     weft__stacks_fini(&loop->stacks);
     weft__pool_fini(&loop->coros);
     weft__pool_fini(&loop->handles);
+    weft__pool_fini(&loop->inbox.pool);
     weft__pool_fini(&loop->futures);
     weft__pool_fini(&loop->scopes);
     give_memory(loop);

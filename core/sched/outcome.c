@@ -9,7 +9,7 @@
 /* A callback that waits for an outcome.  It is a handle of its own, so that it can be made ready
  * without allocating when the status comes. */
 struct weft__done_callback {
-    struct weft__handle handle;
+    struct weft__carrier carrier;
     struct weft__waiter waiter;
     struct weft__outcome *outcome;
     void *owner; /* the public handle of the task or future */
@@ -18,12 +18,20 @@ struct weft__done_callback {
     void (*release)(struct weft__outcome *);
 };
 
+static void free_done(struct weft__done_callback *done)
+{
+    struct weft__vars *vars = done->carrier.vars;
+
+    weft__free(done);
+    weft__vars_unref(vars);
+}
+
 static void unpin(struct weft__done_callback *done)
 {
     struct weft__outcome *outcome = done->outcome;
     void (*release)(struct weft__outcome *) = done->release;
 
-    weft__free(done);
+    free_done(done);
     outcome->pins--;
     release(outcome);
 }
@@ -43,18 +51,21 @@ static void run_done_callback(void *arg)
 static void make_ready(struct weft__waiter *waiter, struct weft__loop *loop,
                        struct weft__outcome *outcome)
 {
+    struct weft__done_callback *done = WEFT__CONTAINER(waiter, struct weft__done_callback, waiter);
+
     weft__outcome_push(outcome, waiter); /* until it has run: it may still be taken back */
-    weft__ready(loop, &WEFT__CONTAINER(waiter, struct weft__done_callback, waiter)->handle.item);
+    weft__ready(loop, &done->carrier.handle.item);
 }
 
 void weft__outcome_skip(struct weft__handle *handle)
 {
-    struct weft__done_callback *done = WEFT__CONTAINER(handle, struct weft__done_callback, handle);
+    struct weft__done_callback *done =
+        WEFT__CONTAINER(handle, struct weft__done_callback, carrier.handle);
 
     if (done->call) {
         weft__outcome_unlink(done->outcome, &done->waiter);
     }
-    weft__free(done);
+    free_done(done);
 }
 
 int weft__outcome_add_callback(struct weft__loop *loop, struct weft__outcome *outcome, void *owner,
@@ -67,7 +78,7 @@ int weft__outcome_add_callback(struct weft__loop *loop, struct weft__outcome *ou
         return -ENOMEM;
     }
     *done = (struct weft__done_callback){
-        .handle = {
+        .carrier.handle = {
             .item = { .kind = WEFT__ITEM_HANDLE, .flags = WEFT__HANDLE_DONE },
             .callback = run_done_callback,
             .arg = done,
@@ -80,6 +91,7 @@ int weft__outcome_add_callback(struct weft__loop *loop, struct weft__outcome *ou
         .arg = arg,
         .release = release,
     };
+    done->carrier.vars = weft__context_capture();
     outcome->pins++;
     if (outcome->done) {
         make_ready(&done->waiter, loop, outcome);
@@ -89,11 +101,13 @@ int weft__outcome_add_callback(struct weft__loop *loop, struct weft__outcome *ou
     return 0;
 }
 
-/* Unlinks callbacks: all, or those with this function and argument; each goes to `end`. */
+/* Unlinks callbacks: all, or those with this function and argument.  Each goes to `end`, when all
+ * are unlinked: a value that is released there may call back anywhere. */
 static int unlink_callbacks(struct weft__outcome *outcome, bool all, void (*call)(void), void *arg,
                             void (*end)(struct weft__done_callback *))
 {
     struct weft__waiter *waiter = outcome->waiters, *last = waiter ? waiter->prev : NULL;
+    struct weft__waiter *found = NULL, **tail = &found;
     int count = 0;
 
     for (bool more = waiter; more;) {
@@ -104,10 +118,16 @@ static int unlink_callbacks(struct weft__outcome *outcome, bool all, void (*call
         more = waiter != last;
         if (waiter->tell == make_ready && (all || (done->call == call && done->arg == arg))) {
             weft__outcome_unlink(outcome, waiter);
-            end(done);
+            *tail = waiter;
+            tail = &waiter->next;
             count++;
         }
         waiter = next;
+    }
+    *tail = NULL;
+    while ((waiter = found)) {
+        found = waiter->next;
+        end(WEFT__CONTAINER(waiter, struct weft__done_callback, waiter));
     }
     return count;
 }
@@ -115,11 +135,15 @@ static int unlink_callbacks(struct weft__outcome *outcome, bool all, void (*call
 /* One that is due already stands in the ready queue, and is freed when its turn comes. */
 static void take_back(struct weft__done_callback *done)
 {
-    if (done->handle.item.queued) {
-        done->call = NULL;
-    } else {
+    struct weft__vars *vars = done->carrier.vars;
+
+    if (!done->carrier.handle.item.queued) {
         unpin(done);
+        return;
     }
+    done->call = NULL;
+    done->carrier.vars = NULL;
+    weft__vars_unref(vars);
 }
 
 int weft__outcome_remove_callbacks(struct weft__outcome *outcome, void (*call)(void), void *arg)
@@ -132,12 +156,7 @@ int weft__outcome_remove_callbacks(struct weft__outcome *outcome, void (*call)(v
     return count;
 }
 
-static void forget(struct weft__done_callback *done)
-{
-    weft__free(done);
-}
-
 void weft__outcome_drop_callbacks(struct weft__outcome *outcome)
 {
-    unlink_callbacks(outcome, true, NULL, NULL, forget);
+    unlink_callbacks(outcome, true, NULL, NULL, free_done);
 }

@@ -76,6 +76,7 @@ static WEFT__INLINE void lay_out(struct weft__task *task, struct weft__loop *loo
     task->to_recheck = false;
     task->child = NULL;
     task->errors = NULL;
+    task->place = (struct weft__place){ .vars = NULL };
     weft__outcome_init(&task->outcome, 1);
     task->main.outer = NULL;
     task->main.value = NULL;
@@ -121,6 +122,9 @@ static WEFT__INLINE struct weft__task *take_slot(struct weft__loop *loop,
             return NULL;
         }
     }
+    if (options && options->context && !weft__context_of(options->context, ret_error)) {
+        return NULL;
+    }
     slot = weft__stacks_take(&loop->stacks, (unsigned)size_class);
     if (!slot) {
         *ret_error = -ENOMEM;
@@ -145,6 +149,9 @@ static WEFT__INLINE struct weft__task *new_task(struct weft__loop *loop, weft_co
     weft__coro_free(coro);
     if (options && options->name) {
         weft__task_name(task, options->name);
+    }
+    if (weft__context_is_used()) {
+        weft__task_inherit(task, options);
     }
     return task;
 }
@@ -301,6 +308,9 @@ struct weft__fiber *weft__task_run(struct weft__task *task)
     if (task->errors) {
         weft__group_errors_free(task);
     }
+    if (weft__context_is_used()) {
+        weft__place_end(&task->place);
+    }
     if (task->child) {
         weft__child_ended(task, status);
     }
@@ -425,11 +435,14 @@ weft_task *weft_current_task(void)
  * dropped. */
 static void end_unbegun(struct weft__task *task)
 {
+    struct weft__place place = task->place;
+
     report(task, WEFT_REPORT_PENDING, 0, "had not begun when its loop was closed");
     weft__stacks_give(&task->loop->stacks, &task->slot);
     if (task->drop) {
         task->drop(task->drop_arg);
     }
+    weft__place_end(&place);
 }
 
 /* A slot that is still taken when its loop closes. */

@@ -56,6 +56,7 @@ struct weft__task {
     bool to_recheck;                  /* it is in the list of next_recheck */
     struct weft__child *child;        /* its part in a group; NULL: it belongs to none */
     struct weft__group_errors *errors; /* of the last group it left that failed */
+    struct weft__place place;          /* its context variables */
     struct weft__outcome outcome;
     struct weft__frame main; /* the coroutine that it was made of */
     void *args;              /* that one's */
@@ -286,6 +287,10 @@ void weft__task_describe(const struct weft__task *task, weft_report *report);
 
 /* In sched/tasks.c: the words for -EDEADLK, which it returns. */
 int weft__tasks_are_stuck(struct weft__loop *loop);
+
+/* In sched/context.c: puts a new task into the context that its options name, which was found to
+ * live, or into a copy of its creator's. */
+void weft__task_inherit(struct weft__task *task, const weft_task_options *options);
 
 /* In sched/group.c: a child has ended; the failures that a task kept are freed with it. */
 void weft__child_ended(struct weft__task *task, int status);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct weft__watch {
-    struct weft__handle reader, writer; /* no callback: nobody is interested */
+    struct weft__carrier reader, writer; /* no callback: nobody is interested */
     int fd;
     uint32_t generation; /* with the descriptor, the token: an older one's events are dropped */
     bool removed;        /* off the table; freed when neither handle is ready any more */
@@ -49,13 +49,30 @@ static int reserve(struct weft__loop *loop, int fd)
 
 static uint32_t interest(const struct weft__watch *watch)
 {
-    return (watch->reader.callback ? WEFT_READABLE : 0) |
-           (watch->writer.callback ? WEFT_WRITABLE : 0);
+    return (watch->reader.handle.callback ? WEFT_READABLE : 0) |
+           (watch->writer.handle.callback ? WEFT_WRITABLE : 0);
 }
 
-static struct weft__handle embedded(uint32_t flag)
+static struct weft__carrier *side_of(struct weft__watch *watch, uint32_t event)
 {
-    return (struct weft__handle){ .item = { .kind = WEFT__ITEM_HANDLE, .flags = flag } };
+    return event == WEFT_READABLE ? &watch->reader : &watch->writer;
+}
+
+static struct weft__carrier embedded(uint32_t flag)
+{
+    return (struct weft__carrier){ .handle.item = { .kind = WEFT__ITEM_HANDLE, .flags = flag } };
+}
+
+/* Gives one of the two a callback, or none, and the context that it runs in.  Returns the old one,
+ * which the caller releases last: that may call back anywhere. */
+static struct weft__vars *set(struct weft__carrier *carrier, weft_callback *callback, void *arg)
+{
+    struct weft__vars *old = carrier->vars;
+
+    carrier->handle.callback = callback;
+    carrier->handle.arg = arg;
+    carrier->vars = callback ? weft__context_capture() : NULL;
+    return old;
 }
 
 /* A record for a descriptor that was not watched, with the backend. */
@@ -96,11 +113,11 @@ void weft__watch_reap(struct weft__handle *handle)
     struct weft__watch *watch;
 
     if (handle->item.flags & WEFT__HANDLE_READER) {
-        watch = WEFT__CONTAINER(handle, struct weft__watch, reader);
+        watch = WEFT__CONTAINER(handle, struct weft__watch, reader.handle);
     } else {
-        watch = WEFT__CONTAINER(handle, struct weft__watch, writer);
+        watch = WEFT__CONTAINER(handle, struct weft__watch, writer.handle);
     }
-    if (watch->removed && !watch->reader.item.queued && !watch->writer.item.queued) {
+    if (watch->removed && !watch->reader.handle.item.queued && !watch->writer.handle.item.queued) {
         weft__free(watch);
     }
 }
@@ -110,7 +127,6 @@ static int add(weft_loop *loop_handle, int fd, uint32_t event, weft_callback *ca
     int r = -EINVAL;
     struct weft__loop *loop = callback ? weft__loop_of(loop_handle, &r) : NULL;
     struct weft__watch *watch;
-    struct weft__handle *handle;
 
     if (!loop) {
         return r;
@@ -127,9 +143,7 @@ static int add(weft_loop *loop_handle, int fd, uint32_t event, weft_callback *ca
     if (r < 0) {
         return r;
     }
-    handle = event == WEFT_READABLE ? &watch->reader : &watch->writer;
-    handle->callback = callback;
-    handle->arg = arg;
+    weft__vars_unref(set(side_of(watch, event), callback, arg));
     return 0;
 }
 
@@ -146,12 +160,16 @@ int weft_loop_add_writer(weft_loop *loop, int fd, weft_callback *callback, void 
 /* Ends a watch; its memory stays while one of its callbacks stands in the ready queue. */
 static void end(struct weft__loop *loop, struct weft__watch *watch)
 {
+    struct weft__vars *reader = set(&watch->reader, NULL, NULL);
+    struct weft__vars *writer = set(&watch->writer, NULL, NULL);
+
     loop->ops->unwatch(loop->be, watch->backend_part);
     loop->watches[watch->fd] = NULL;
     loop->watches_used--;
-    watch->reader.callback = watch->writer.callback = NULL;
     watch->removed = true;
-    weft__watch_reap(&watch->reader);
+    weft__watch_reap(&watch->reader.handle);
+    weft__vars_unref(reader);
+    weft__vars_unref(writer);
 }
 
 static int remove_callback(weft_loop *loop_handle, int fd, uint32_t event)
@@ -159,17 +177,19 @@ static int remove_callback(weft_loop *loop_handle, int fd, uint32_t event)
     int r = 0;
     struct weft__loop *loop = weft__loop_of(loop_handle, &r);
     struct weft__watch *watch = loop ? find(loop, fd) : NULL;
+    struct weft__vars *vars;
 
     if (!watch || !(interest(watch) & event)) {
         return loop ? 0 : r;
     }
-    *(event == WEFT_READABLE ? &watch->reader.callback : &watch->writer.callback) = NULL;
+    vars = set(side_of(watch, event), NULL, NULL);
     if (interest(watch)) {
         /* Should this fail the watch reports more than is asked for, which is dropped. */
         loop->ops->rewatch(loop->be, watch->backend_part, interest(watch));
     } else {
         end(loop, watch);
     }
+    weft__vars_unref(vars);
     return 1;
 }
 
@@ -202,10 +222,10 @@ void weft__watch_event(struct weft__loop *loop, const weft_backend_event *event)
         ready |= WEFT_READABLE | WEFT_WRITABLE; /* the call that is tried tells what it is */
     }
     if (ready & WEFT_READABLE) {
-        make_ready(loop, &watch->reader);
+        make_ready(loop, &watch->reader.handle);
     }
     if (ready & WEFT_WRITABLE) {
-        make_ready(loop, &watch->writer);
+        make_ready(loop, &watch->writer.handle);
     }
 }
 

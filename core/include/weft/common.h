@@ -44,6 +44,7 @@ typedef struct weft_handle weft_handle; /* a callback that was scheduled     <we
 typedef struct weft_coro weft_coro;     /* a call that has not begun         <weft/coro.h>   */
 typedef struct weft_task weft_task;     /* a call that runs by itself        <weft/task.h>   */
 typedef struct weft_future weft_future; /* a result that is not there yet    <weft/future.h> */
+typedef struct weft_context weft_context; /* what context variables are      <weft/context.h> */
 
 /** What a loop calls: `arg` is what was given together with the function.
  *

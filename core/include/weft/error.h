@@ -11,7 +11,7 @@
  *     -EALREADY     it has its result already
  *     -EINPROGRESS  it has none yet
  *     -EDEADLK      it would wait for itself; nothing can ever happen
- *     -EBUSY        a loop runs in this thread already
+ *     -EBUSY        a loop runs in this thread already; the context is entered already
  *     -EINTR        the loop was stopped before the result was there
  *     -EBADF        the loop is closed; no such descriptor
  *     -ECHILD       the process forked: this loop is the parent's

@@ -34,7 +34,8 @@ typedef struct weft_task_options {
     size_t stack_size; /* bytes, rounded up to 64 KiB << n, at most 64 MiB; 0: the loop's */
     bool eager_start;  /* run until its first wait before the creator goes on, if the loop runs */
     int *ret_status;   /* in a task group: receives the status when the task ends */
-    void *reserved[4]; /* zero */
+    weft_context *context; /* borrowed: the task runs in it; NULL: in a copy of its creator's */
+    void *reserved[3];     /* zero */
 } weft_task_options;
 
 /** One coroutine in a task's chain of calls. */
@@ -55,7 +56,7 @@ typedef void weft_task_callback(weft_task *task, void *arg);
  *
  *  Returns the task with one hold, never NULL.  A failed one gives its error when it is awaited:
  *  -EPERM no loop runs in this thread, -ENOMEM, -EINVAL a stack size beyond 64 MiB, -EBADF the loop
- *  is closed, -ESRCH the coroutine was spent.
+ *  is closed, -ESRCH the coroutine or the context was spent.
  *  Cost: about 10 ns; two pages are touched when no finished task left its stack.
  *  Source: asyncio.create_task(). */
 WEFT_API WEFT_MUST_USE weft_task *weft_create_task(weft_coro *coro,
@@ -144,6 +145,13 @@ WEFT_API int weft_task_get_stack(weft_task *task, weft_frame *ret_frames, size_t
 
 /** Returns the task's loop, or NULL for a spent handle. */
 WEFT_API weft_loop *weft_task_get_loop(weft_task *task);
+
+/** Gives the context that a task runs in, while it runs: what is set there the task sees.
+ *
+ *  ret_context  with one hold, for weft_context_unref().
+ *
+ *  Returns 0, -ESRCH the task has ended, -ENOMEM, -EINVAL.  Source: Task.get_context(). */
+WEFT_API int weft_task_get_context(weft_task *task, weft_context **ret_context);
 
 /** Returns the task that runs now, borrowed; NULL outside a task.  Any thread.
  *  Source: asyncio.current_task(). */

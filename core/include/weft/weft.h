@@ -7,6 +7,7 @@
 #include <weft/await.h>
 #include <weft/cancel.h>
 #include <weft/common.h>
+#include <weft/context.h>
 #include <weft/coro.h>
 #include <weft/error.h>
 #include <weft/future.h>
