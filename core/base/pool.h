@@ -72,6 +72,22 @@ static inline void weft__pool_show(void *memory, size_t size)
 #endif
 }
 
+/* A cell's handle changes.  Another thread may look at it meanwhile, where the pool is shared and
+ * the handle stale: that is an atomic access, which costs nothing. */
+static inline void weft__cell_stamp(struct weft__cell *cell, uintptr_t handle)
+{
+    __atomic_store_n(&cell->handle, handle, __ATOMIC_RELAXED);
+}
+
+/* The object stays, but the handle that was given out is spent; `cell->handle` is the next one. */
+static inline void weft__cell_renew(void *object)
+{
+    struct weft__cell *cell = object;
+
+    weft__cell_stamp(cell, weft__tag_next(weft__tag_next(cell->handle, WEFT__CELL_LOW),
+                                          WEFT__CELL_LOW));
+}
+
 static inline void *weft__pool_take(struct weft__pool *pool)
 {
     struct weft__cell *cell = pool->free;
@@ -83,7 +99,7 @@ static inline void *weft__pool_take(struct weft__pool *pool)
     __builtin_prefetch(cell->next, 1); /* after a burst the next one lies anywhere */
     pool->live++;
     weft__pool_show(cell, pool->cell_size);
-    cell->handle = weft__tag_begin(cell->handle);
+    weft__cell_stamp(cell, weft__tag_begin(cell->handle));
     return cell;
 }
 
@@ -92,7 +108,7 @@ static inline void weft__pool_give(struct weft__pool *pool, void *object)
     struct weft__cell *cell = object;
 
     WEFT_ASSERT(weft__tag_lives(cell->handle));
-    cell->handle = weft__tag_next(cell->handle, WEFT__CELL_LOW);
+    weft__cell_stamp(cell, weft__tag_next(cell->handle, WEFT__CELL_LOW));
     cell->next = pool->free;
     pool->free = cell;
     pool->live--;
@@ -108,7 +124,7 @@ static inline void *weft__cell_of(const void *handle, int *ret_error)
     if (r == 0) {
         struct weft__cell *cell = weft__tag_address((uintptr_t)handle, WEFT__CELL_LOW);
 
-        if (cell->handle == (uintptr_t)handle) {
+        if (__atomic_load_n(&cell->handle, __ATOMIC_RELAXED) == (uintptr_t)handle) {
             return cell;
         }
         r = -ESRCH;

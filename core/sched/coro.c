@@ -3,6 +3,7 @@
 #include "core/sched/coro.h"
 
 #include "core/base/mem.h"
+#include "core/base/shared.h"
 #include "core/sched/misuse.h"
 #include "core/sched/task.h"
 
@@ -10,41 +11,23 @@
 #include <weft/await.h>
 
 /* Coroutines made outside of a running loop: weft_run()'s, and those of foreign threads. */
-static struct {
-    pthread_mutex_t lock;
-    struct weft__pool pool;
-} stray = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-WEFT__COLD static struct weft__coro *take_stray(void)
-{
-    struct weft__coro *coro;
-
-    pthread_mutex_lock(&stray.lock);
-    if (!stray.pool.cell_size) {
-        weft__pool_init(&stray.pool, sizeof *coro);
-    }
-    coro = weft__pool_take(&stray.pool);
-    pthread_mutex_unlock(&stray.lock);
-    return coro;
-}
+static struct weft__shared stray = WEFT__SHARED_INIT(sizeof(struct weft__coro));
 
 static struct weft__coro *take(struct weft__pool **ret_home)
 {
     struct weft__loop *loop = weft__running;
 
     *ret_home = loop && loop->epoch == *weft__fork_word ? &loop->coros : NULL;
-    return *ret_home ? weft__pool_take(*ret_home) : take_stray();
+    return *ret_home ? weft__pool_take(*ret_home) : weft__shared_take(&stray);
 }
 
 WEFT__COLD static void give(struct weft__coro *coro)
 {
     if (coro->home) {
         weft__pool_give(coro->home, coro);
-        return;
+    } else {
+        weft__shared_give(&stray, coro);
     }
-    pthread_mutex_lock(&stray.lock);
-    weft__pool_give(&stray.pool, coro);
-    pthread_mutex_unlock(&stray.lock);
 }
 
 weft_coro *weft_coro_new(const weft_coro_def *def, const void *args)
@@ -146,12 +129,10 @@ int weft_return(void *value)
     return 0;
 }
 
-/* Moves a coroutine that another loop made, and may close while it runs, into the running one;
- * without memory it is dropped. */
-WEFT__COLD static struct weft__coro *move_here(struct weft__coro *coro)
+/* Moves a coroutine into a cell of another pool; without one (NULL) it is dropped. */
+WEFT__COLD static struct weft__coro *move(struct weft__coro *coro, struct weft__coro *copy,
+                                          struct weft__pool *home)
 {
-    struct weft__pool *home;
-    struct weft__coro *copy = take(&home);
     uintptr_t handle;
 
     if (!copy) {
@@ -168,6 +149,27 @@ WEFT__COLD static struct weft__coro *move_here(struct weft__coro *coro)
     coro->args = coro->inline_args; /* a block of its own has moved */
     weft__coro_free(coro);
     return copy;
+}
+
+/* From the loop that made it, and may close while it runs, into the running one. */
+WEFT__COLD static struct weft__coro *move_here(struct weft__coro *coro)
+{
+    struct weft__pool *home;
+    struct weft__coro *copy = take(&home);
+
+    return move(coro, copy, home);
+}
+
+weft_coro *weft__coro_unbind(weft_coro *handle)
+{
+    int r = 0;
+    struct weft__coro *coro = weft__coro_of(handle, &r);
+
+    if (coro && coro->home) {
+        coro = move(coro, weft__shared_take(&stray), NULL);
+        r = -ENOMEM;
+    }
+    return coro ? (weft_coro *)coro->handle : weft__failed(r);
 }
 
 /* Runs a coroutine on the caller's stack, as one more frame of its task. */

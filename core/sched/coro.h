@@ -68,6 +68,10 @@ static inline void weft__coro_free(struct weft__coro *coro)
 /* Calls what weft_coro_on_drop() asked for, and frees the object. */
 void weft__coro_drop(struct weft__coro *coro);
 
+/* Takes a coroutine out of the loop in which it was made, so that any thread may have it: returns
+ * its new handle, or a failed object (it was dropped then, save with -EXDEV and -ECHILD). */
+weft_coro *weft__coro_unbind(weft_coro *handle);
+
 /* weft__coro_drop() for a handle; failed and spent ones are left alone. */
 void weft__coro_discard(weft_coro *handle);
 

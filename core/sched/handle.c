@@ -97,6 +97,8 @@ void weft__handle_skip(struct weft__handle *handle)
         weft__watch_reap(handle);
     } else if (handle->item.flags & WEFT__HANDLE_DONE) {
         weft__outcome_skip(handle);
+    } else if (handle->item.flags & WEFT__HANDLE_POST) {
+        handle->callback(handle->arg);
     } else {
         struct weft__vars *vars = unload(handle);
 
@@ -121,7 +123,7 @@ static void call_in_context(struct weft__handle *handle)
 /* What weft__handle_run() does for a descriptor, and where there are contexts. */
 static void run_slowly(struct weft__handle *handle)
 {
-    bool done_callback = handle->item.flags & WEFT__HANDLE_DONE;
+    bool frees_itself = handle->item.flags & (WEFT__HANDLE_DONE | WEFT__HANDLE_POST);
 
     if (handle->item.flags & WEFT__HANDLE_WATCH) {
         handle->item.queued = true; /* so that removing it from within does not free it */
@@ -131,7 +133,7 @@ static void run_slowly(struct weft__handle *handle)
     } else if (handle->callback) {
         handle->callback(handle->arg);
     }
-    if (!done_callback) { /* that one has freed itself */
+    if (!frees_itself) {
         weft__handle_skip(handle);
     }
 }
@@ -148,7 +150,7 @@ void weft__handle_run(struct weft__handle *handle)
     if (callback) {
         callback(handle->arg);
     }
-    if (!(flags & WEFT__HANDLE_DONE)) {
+    if (!(flags & (WEFT__HANDLE_DONE | WEFT__HANDLE_POST))) {
         unref(handle);
     }
 }

@@ -17,6 +17,8 @@ enum weft__handle_flags {
     WEFT__HANDLE_CARRIES = 1u << 8, /* arg is a weft__carried */
     /* The first member of a weft__carrier, and of something larger. */
     WEFT__HANDLE_MEMBER = WEFT__HANDLE_DONE | WEFT__HANDLE_WATCH,
+    WEFT__HANDLE_POST = 1u << 7, /* a member of something that another thread posted: its callback
+                                  * is called in any case, and knows what to free */
 };
 
 /* One cache line.  item.refs counts the loop (while scheduled) and the user's hold. */

@@ -5,6 +5,7 @@
  * The wake is a system call and happens outside of the lock: on one processor the loop would run
  * into it at once. */
 #include "core/base/mem.h"
+#include "core/base/shared.h"
 #include "core/sched/handle.h"
 #include "core/sched/signal.h"
 
@@ -66,15 +67,107 @@ void weft__inbox_give(struct weft__loop *loop, void *cell)
     pthread_mutex_unlock(&loop->inbox.lock);
 }
 
-/* Queues a handle; under the lock.  The public handle is stored here: once the lock is free the
- * callback may run, and end, at any time. */
-static int post(struct weft__loop *loop, weft_callback *callback, void *arg,
-                struct weft__carried *carried, weft_handle **ret_handle)
+bool weft__inbox_wait(struct weft__loop *loop, int64_t deadline)
 {
     struct weft__inbox *inbox = &loop->inbox;
-    struct weft__handle *handle = weft__pool_take(&inbox->pool);
+    int r = 0;
 
+    if (deadline < WEFT__NEVER) {
+        deadline = weft__time_after(weft__clock_now(), deadline - weft__loop_now(loop));
+    }
+    pthread_mutex_lock(&inbox->lock);
+    while (!atomic_load(&inbox->posted) && r == 0) {
+        r = weft__cond_wait(&inbox->arrived, &inbox->lock, deadline);
+    }
+    pthread_mutex_unlock(&inbox->lock);
+    return atomic_load(&inbox->posted);
+}
+
+/* Locks the inbox of a loop that is open. */
+static int enter(weft_loop *handle, struct weft__loop **ret_loop)
+{
+    struct weft__loop *loop = weft__tag_address((uintptr_t)handle, WEFT__CELL_LOW);
+
+    if (!loop->inbox.lock_made) {
+        return -EBADF;
+    }
+    if (atomic_load_explicit(&loop->inbox.epoch, memory_order_relaxed) != *weft__fork_word) {
+        return -ECHILD; /* the lock may have been held when the process forked */
+    }
+    pthread_mutex_lock(&loop->inbox.lock);
+    if (loop->handle != (uintptr_t)handle) {
+        pthread_mutex_unlock(&loop->inbox.lock);
+        return -EBADF;
+    }
+    *ret_loop = loop;
+    return 0;
+}
+
+/* Queues a handle and unlocks; from here on the callback may run, and end, at any time. */
+static void post(struct weft__loop *loop, struct weft__handle *handle)
+{
+    struct weft__inbox *inbox = &loop->inbox;
+
+    if (inbox->first) {
+        inbox->last->next = &handle->item;
+    } else {
+        inbox->first = &handle->item;
+    }
+    inbox->last = &handle->item;
+    atomic_fetch_add(&inbox->posters, 1);
+    pthread_mutex_unlock(&inbox->lock);
+    if (!atomic_exchange(&inbox->posted, true)) {
+        (void)loop->ops->wake(loop->be); /* cannot fail; and the post stands */
+        if (loop->ops->caps & WEFT_BACKEND_VIRTUAL) {
+            pthread_mutex_lock(&inbox->lock); /* so that weft__inbox_wait() does not miss it */
+            pthread_cond_signal(&inbox->arrived);
+            pthread_mutex_unlock(&inbox->lock);
+        }
+    }
+    atomic_fetch_sub(&inbox->posters, 1);
+}
+
+int weft__inbox_post(weft_loop *loop_handle, struct weft__handle *handle)
+{
+    struct weft__loop *loop;
+    int r = enter(loop_handle, &loop);
+
+    if (r < 0) {
+        return r;
+    }
+    handle->item = (struct weft__item){ .kind = WEFT__ITEM_HANDLE, .flags = WEFT__HANDLE_POST };
+    post(loop, handle);
+    return 0;
+}
+
+int weft_loop_call_soon_threadsafe(weft_loop *loop_handle, weft_callback *callback, void *arg,
+                                   weft_handle **ret_handle)
+{
+    struct weft__loop *loop;
+    struct weft__carried *carried;
+    struct weft__handle *handle;
+    int r;
+
+    if (!callback) {
+        return -EINVAL;
+    }
+    loop_handle = loop_handle ? loop_handle : weft_get_running_loop();
+    if (weft__tag_error(loop_handle) < 0) {
+        return loop_handle ? -EBADF : -EPERM;
+    }
+    r = weft__carried_new(&carried); /* outside of the lock: it is this thread's context */
+    if (r < 0) {
+        return r;
+    }
+    r = enter(loop_handle, &loop);
+    if (r < 0) {
+        weft__carried_free(carried);
+        return r;
+    }
+    handle = weft__pool_take(&loop->inbox.pool);
     if (!handle) {
+        pthread_mutex_unlock(&loop->inbox.lock);
+        weft__carried_free(carried);
         return -ENOMEM;
     }
     handle->item = (struct weft__item){ .kind = WEFT__ITEM_HANDLE,
@@ -85,55 +178,9 @@ static int post(struct weft__loop *loop, weft_callback *callback, void *arg,
     handle->arg = arg;
     handle->loop = loop;
     weft__handle_load(handle, carried);
-    if (inbox->first) {
-        inbox->last->next = &handle->item;
-    } else {
-        inbox->first = &handle->item;
-    }
-    inbox->last = &handle->item;
     if (ret_handle) {
         *ret_handle = (weft_handle *)handle->handle;
     }
-    atomic_fetch_add(&inbox->posters, 1);
-    return 0;
-}
-
-int weft_loop_call_soon_threadsafe(weft_loop *loop_handle, weft_callback *callback, void *arg,
-                                   weft_handle **ret_handle)
-{
-    struct weft__loop *loop;
-    struct weft__carried *carried;
-    int r;
-
-    if (!callback) {
-        return -EINVAL;
-    }
-    loop_handle = loop_handle ? loop_handle : weft_get_running_loop();
-    if (weft__tag_error(loop_handle) < 0) {
-        return loop_handle ? -EBADF : -EPERM;
-    }
-    loop = weft__tag_address((uintptr_t)loop_handle, WEFT__CELL_LOW);
-    if (!loop->inbox.lock_made) {
-        return -EBADF;
-    }
-    if (atomic_load_explicit(&loop->inbox.epoch, memory_order_relaxed) != *weft__fork_word) {
-        return -ECHILD; /* the lock may have been held when the process forked */
-    }
-    r = weft__carried_new(&carried); /* outside of the lock: it is this thread's context */
-    if (r < 0) {
-        return r;
-    }
-    pthread_mutex_lock(&loop->inbox.lock);
-    r = loop->handle != (uintptr_t)loop_handle ? -EBADF :
-                                                 post(loop, callback, arg, carried, ret_handle);
-    pthread_mutex_unlock(&loop->inbox.lock);
-    if (r < 0) {
-        weft__carried_free(carried);
-        return r;
-    }
-    if (!atomic_exchange(&loop->inbox.posted, true)) {
-        (void)loop->ops->wake(loop->be); /* cannot fail; and the post stands */
-    }
-    atomic_fetch_sub(&loop->inbox.posters, 1);
+    post(loop, handle);
     return 0;
 }

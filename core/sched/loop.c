@@ -131,6 +131,9 @@ static int look(struct weft__loop *loop)
     if (is_inherited(loop)) {
         return -ECHILD;
     }
+    if (!busy && loop->expected && loop->ops->caps & WEFT_BACKEND_VIRTUAL) {
+        busy = weft__inbox_wait(loop, weft__timers_next(&loop->timers));
+    }
     if (!busy) {
         n = loop->ops->wait(loop->be, weft__timers_next(&loop->timers), events, WEFT__EVENTS_MAX);
     } else if (loop->watches_used) {

@@ -29,11 +29,21 @@
 #define WEFT__EVENTS_MAX 256         /* events taken from the backend at once */
 #define WEFT__LOOK_ONLY INT64_MIN    /* a deadline that has passed for certain */
 
+/* What an upper layer hangs on a loop: executors, signals, a resolver.  Found by its close
+ * function. */
+struct weft__attachment {
+    struct weft__attachment *next; /* in the loop's list, newest first */
+    /* The loop closes, on the thread that closes it, and nothing of it has been touched: lets go of
+     * the loop, and frees itself. */
+    void (*close)(struct weft__attachment *self, struct weft__loop *loop);
+};
+
 /* What other threads put in: the only part of a loop that they may touch.  Its lock is made with
  * the cell and never destroyed, so that a post to a loop that is just being closed finds -EBADF. */
 struct weft__inbox {
     pthread_mutex_t lock;
-    bool lock_made;
+    pthread_cond_t arrived; /* where time is virtual: something was posted */
+    bool lock_made;         /* and the condition with it */
     atomic_uint epoch;      /* the loop's: other threads read it here, where no memset() comes */
     atomic_bool posted;     /* something is in it, and the backend was woken for it */
     atomic_uint posters;    /* threads between unlocking and waking: close waits for them */
@@ -94,6 +104,9 @@ struct weft__loop {
     uint64_t next_id, last_id; /* for tasks: a block of the process's numbers */
     struct weft__place place;  /* the context of the callback that runs */
     struct weft__list carried; /* weft__carried: the contexts of callbacks that are scheduled */
+
+    struct weft__attachment *attachments;
+    uint32_t expected; /* posts that other threads owe: no virtual clock jumps over them */
 
     /* The world. */
     const weft_backend *backend;
@@ -221,6 +234,35 @@ void weft__inbox_give(struct weft__loop *loop, void *cell);
 /* From now on posts are -EBADF: the loop's handle is stale, no thread is between post and wake, and
  * all that was posted is ready. */
 void weft__inbox_close(struct weft__loop *loop);
+
+/* Posts a WEFT__HANDLE_POST from any thread, without allocating: its callback will be called once,
+ * on the loop's thread, in its turn or when the loop closes (then loop->closing is set).  -EBADF,
+ * -ECHILD: it never will. */
+struct weft__handle;
+int weft__inbox_post(weft_loop *loop, struct weft__handle *post);
+
+/* Where time is virtual: waits, in real time, until something is posted (true) or as long as it is
+ * from now to `deadline`, a time of the loop's. */
+bool weft__inbox_wait(struct weft__loop *loop, int64_t deadline);
+
+/* What hangs on a loop by this close function; NULL: nothing. */
+static inline struct weft__attachment *
+weft__loop_attached(const struct weft__loop *loop,
+                    void (*close)(struct weft__attachment *, struct weft__loop *))
+{
+    struct weft__attachment *attachment = loop->attachments;
+
+    while (attachment && attachment->close != close) {
+        attachment = attachment->next;
+    }
+    return attachment;
+}
+
+static inline void weft__loop_attach(struct weft__loop *loop, struct weft__attachment *attachment)
+{
+    attachment->next = loop->attachments;
+    loop->attachments = attachment;
+}
 
 /* In sched/watch.c: a backend's event reaches its callbacks; all watches end. */
 void weft__watch_event(struct weft__loop *loop, const weft_backend_event *event);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Loops: made, closed, and listed for whoever looks from outside. */
 #include "core/base/mem.h"
+#include "core/base/shared.h"
 #include "core/poll/poll.h"
 #include "core/sched/future.h"
 #include "core/sched/handle.h"
@@ -26,8 +27,12 @@ static struct weft__loop *new_memory(void)
     }
     memset(loop, 0, sizeof *loop);
     loop->handle = weft__tag_make(loop, 0, WEFT__CELL_LOW);
-    if (!weft__tag_fits(loop) || weft__fault() < 0 ||
-        pthread_mutex_init(&loop->inbox.lock, NULL) != 0) {
+    if (!weft__tag_fits(loop) || weft__cond_init(&loop->inbox.arrived) < 0) {
+        weft__free(loop);
+        return NULL;
+    }
+    if (weft__fault() < 0 || pthread_mutex_init(&loop->inbox.lock, NULL) != 0) {
+        pthread_cond_destroy(&loop->inbox.arrived);
         weft__free(loop);
         return NULL;
     }
@@ -70,6 +75,7 @@ void weft__loop_depot_clear(void)
         depot.spare = loop->next_loop;
         pthread_mutex_destroy(&loop->inbox.lock);
         weft__signal_port_forget(&loop->port);
+        pthread_cond_destroy(&loop->inbox.arrived);
         weft__free(loop);
     }
     pthread_mutex_unlock(&depot.lock);
@@ -157,6 +163,12 @@ static void end_ready(struct weft__loop *loop)
 void weft__loop_shut(struct weft__loop *loop)
 {
     loop->closing = true; /* what reports and drop hooks call finds it closed */
+    while (loop->attachments) {
+        struct weft__attachment *attachment = loop->attachments;
+
+        loop->attachments = attachment->next;
+        attachment->close(attachment, loop);
+    }
     weft__inbox_take(loop);
     end_ready(loop);
     weft__tasks_fini(loop);
@@ -170,6 +182,7 @@ void weft__loop_shut(struct weft__loop *loop)
     end_ready(loop);
     weft__handles_unload(loop);
     weft__place_end(&loop->place);
+    end_ready(loop);
     loop->ops->close(loop->be);
     weft__timers_fini(&loop->timers);
     weft__stacks_fini(&loop->stacks);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What the tests of loops and tasks share. */
 #include "core/base/mem.h"
+#include "core/base/shared.h"
 #include "core/sched/loop.h"
 #include "tests/task/task.h"
 
@@ -286,6 +287,7 @@ size_t live_blocks(void)
     weft_error_clear();
     weft__loop_depot_clear();
     weft__contexts_clear();
+    weft__shared_clear();
     weft__pool_depot_clear();
     weft__stacks_depot_clear();
     return weft__alloc_live();

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT
+ * What threads share: pools of the whole process, and waiting with a limit. */
+#include "core/base/shared.h"
+
+#include "core/base/clock.h"
+#include "core/base/mem.h"
+
+#include <stdatomic.h>
+#include <time.h>
+
+/* Every pool that was ever used, so that fork(2) finds all locks. */
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct weft__shared *list;
+static bool watched; /* the fork handlers are there */
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&list_lock);
+    for (struct weft__shared *shared = list; shared; shared = shared->next) {
+        pthread_mutex_lock(&shared->lock);
+    }
+}
+
+static void after_fork(void)
+{
+    for (struct weft__shared *shared = list; shared; shared = shared->next) {
+        pthread_mutex_unlock(&shared->lock);
+    }
+    pthread_mutex_unlock(&list_lock);
+}
+
+/* Before its lock is ever taken: the list's lock comes first. */
+WEFT__COLD static void add_to_list(struct weft__shared *shared)
+{
+    pthread_mutex_lock(&list_lock);
+    if (!watched) {
+        /* Without memory for it a fork at a bad moment may meet a lock that is held. */
+        watched = pthread_atfork(before_fork, after_fork, after_fork) == 0;
+    }
+    if (!atomic_load(&shared->listed)) {
+        weft__pool_init(&shared->pool, shared->cell_size);
+        shared->next = list;
+        list = shared;
+        atomic_store(&shared->listed, true);
+    }
+    pthread_mutex_unlock(&list_lock);
+}
+
+void *weft__shared_take(struct weft__shared *shared)
+{
+    void *cell;
+
+    if (!atomic_load_explicit(&shared->listed, memory_order_acquire)) {
+        add_to_list(shared);
+    }
+    pthread_mutex_lock(&shared->lock);
+    cell = weft__pool_take(&shared->pool);
+    pthread_mutex_unlock(&shared->lock);
+    return cell;
+}
+
+void weft__shared_give(struct weft__shared *shared, void *cell)
+{
+    pthread_mutex_lock(&shared->lock);
+    weft__pool_give(&shared->pool, cell);
+    pthread_mutex_unlock(&shared->lock);
+}
+
+void weft__shared_clear(void)
+{
+    before_fork();
+    for (struct weft__shared *shared = list; shared; shared = shared->next) {
+        if (shared->pool.live == 0) {
+            weft__pool_fini(&shared->pool);
+            weft__pool_init(&shared->pool, shared->cell_size);
+        }
+    }
+    after_fork();
+}
+
+int weft__cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+    int r = weft__fault();
+
+    r = r < 0 ? r : -pthread_condattr_init(&attributes);
+    if (r < 0) {
+        return r;
+    }
+    r = -pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    r = r < 0 ? r : -pthread_cond_init(cond, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    return r;
+}
+
+int weft__cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t deadline)
+{
+    struct timespec when = {
+        .tv_sec = (time_t)(deadline / WEFT__SECOND),
+        .tv_nsec = (long)(deadline % WEFT__SECOND),
+    };
+
+    if (deadline >= WEFT__NEVER - 1) {
+        return -pthread_cond_wait(cond, lock);
+    }
+    return -pthread_cond_timedwait(cond, lock, &when);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * What threads share: pools of the whole process, and waiting with a limit. */
+#ifndef WEFT_CORE_SHARED_H
+#define WEFT_CORE_SHARED_H
+
+#include "core/base/pool.h"
+
+#include <pthread.h>
+
+/* A pool behind a lock, for objects that belong to no loop.  A child of fork(2) finds the lock open
+ * whatever the parent's other threads were doing.  Its chunks stay: a handle may be looked at for
+ * ever. */
+struct weft__shared {
+    pthread_mutex_t lock;
+    struct weft__pool pool;
+    size_t cell_size;          /* bytes, a multiple of 64 */
+    struct weft__shared *next; /* in the process's list */
+    _Atomic bool listed;       /* it is in that list */
+};
+
+#define WEFT__SHARED_INIT(bytes)                                               \
+    {                                                                          \
+        .lock = PTHREAD_MUTEX_INITIALIZER, .cell_size = ((bytes) + 63u) & ~63u \
+    }
+
+/* Takes a cell, not zeroed but for its handle; NULL when there is no memory. */
+void *weft__shared_take(struct weft__shared *shared);
+
+/* Gives a cell back: its handle is stale from here on. */
+void weft__shared_give(struct weft__shared *shared, void *cell);
+
+/* Frees the chunks of pools that have no cell taken: only for a test that counts bytes and keeps no
+ * handle. */
+void weft__shared_clear(void);
+
+/* A condition variable on CLOCK_MONOTONIC.  0, or a negative errno. */
+int weft__cond_init(pthread_cond_t *cond);
+
+/* Waits for a signal, or something that looks like one, until `deadline` (ns of weft__clock_now();
+ * WEFT__NEVER for none): 0 or -ETIMEDOUT. */
+int weft__cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t deadline);
+
+#endif
