@@ -84,12 +84,16 @@ static void print(const weft_report *report)
     struct line line = { .length = 0 };
 
     add(&line, "weft: ");
-    if (report->task_name) {
+    if (report->job) {
+        add(&line, "job '");
+        add(&line, report->job);
+        add(&line, "'");
+    } else if (report->task_name) {
         add_task(&line, report->task_name);
     } else if (report->coro) {
         add_place(&line, report);
     }
-    if (report->task_name || report->coro) {
+    if (report->job || report->task_name || report->coro) {
         add(&line, " ");
     }
     add(&line, report->message);

@@ -7,6 +7,7 @@
 #include "core/sched/overflow.h"
 #include "core/sched/scope.h"
 #include "core/sched/signal.h"
+#include "core/thread/executor.h"
 
 #include <math.h>
 #include <string.h>
@@ -16,7 +17,8 @@
 
 _Static_assert(sizeof(void *) != 8 || sizeof(weft_run_options) == 104, "the public size");
 
-#define SHUTDOWN_LIMIT 10 /* seconds for tasks that were cancelled when all is over */
+#define SHUTDOWN_LIMIT 10  /* seconds for tasks that were cancelled when all is over, */
+#define EXECUTOR_LIMIT 300 /* then for jobs in threads */
 
 static struct weft__runner *own(const weft_runner *runner)
 {
@@ -86,6 +88,7 @@ int weft_runner_open(weft_runner *runner, const weft_run_options *options)
     memset(runner, 0, sizeof *runner);
     options = options ? options : &none;
     r = limit_of(options->shutdown_timeout, SHUTDOWN_LIMIT, &made.shutdown_ns);
+    r = r < 0 ? r : limit_of(options->executor_timeout, EXECUTOR_LIMIT, &made.executor_ns);
     if (r == 0 && weft_get_running_loop()) {
         r = weft__misuse(-EBUSY);
     }
@@ -229,20 +232,21 @@ int weft_runner_run(weft_runner *public_runner, weft_coro *coro)
     return r;
 }
 
-/* Tasks run once more, to their ends. */
-static int end_tasks(const struct weft__runner *runner, struct weft__loop *loop)
+/* Tasks run once more, to their ends, then the jobs that they left in threads. */
+static int end_all(const struct weft__runner *runner, struct weft__loop *loop)
 {
     struct weft__overflow_guard guard;
-    int r;
+    int r, jobs;
 
     if (runner->overflow) {
         weft__overflow_watch(&guard);
     }
     r = weft__run_shutdown(loop, runner->shutdown_ns);
+    jobs = weft__executors_shutdown(loop, runner->executor_ns);
     if (runner->overflow) {
         weft__overflow_unwatch(&guard);
     }
-    return r;
+    return r < 0 ? r : jobs < 0 ? jobs : 0;
 }
 
 int weft_runner_close(weft_runner *public_runner)
@@ -261,7 +265,7 @@ int weft_runner_close(weft_runner *public_runner)
     if (r == -EBUSY || r == -EXDEV) {
         return r;
     }
-    r = r < 0 ? r : end_tasks(runner, loop);
+    r = r < 0 ? r : end_all(runner, loop);
     weft_loop_close(runner->loop);
     runner->loop = NULL;
     return r;

@@ -11,6 +11,7 @@
 struct weft__runner {
     weft_loop *loop;
     int64_t shutdown_ns;  /* for tasks at the end; WEFT__NEVER: as long as they need */
+    int64_t executor_ns;  /* then for jobs in threads */
     int32_t signum;       /* that ended the last run, or 0 */
     bool sigint, sigterm; /* to be taken over while a main task runs */
     bool overflow;        /* a stack overflow is to be told by name */

@@ -182,7 +182,6 @@ void weft__loop_shut(struct weft__loop *loop)
     end_ready(loop);
     weft__handles_unload(loop);
     weft__place_end(&loop->place);
-    end_ready(loop);
     loop->ops->close(loop->be);
     weft__timers_fini(&loop->timers);
     weft__stacks_fini(&loop->stacks);

@@ -23,6 +23,7 @@ static const struct {
     { -EDEADLK, "a task cannot await itself" },
     { -EBUSY, "a loop runs in this thread already: await the coroutine, or make a task of it" },
     { -EBADF, "the loop is closed" },
+    { -ESHUTDOWN, "the executor was shut down: it takes no more jobs" },
     { -ECHILD, "the process forked: this loop is the parent's; make one of your own, or exec" },
     { -EALREADY, "it has its result already: it was set or cancelled before" },
 };

@@ -154,6 +154,7 @@ void keep_report(weft_loop *from, const weft_report *report, void *arg)
     copy(said->coro, sizeof said->coro, report->coro);
     copy(said->file, sizeof said->file, report->file);
     copy(said->waiting, sizeof said->waiting, report->waiting);
+    copy(said->job, sizeof said->job, report->job);
 }
 
 int reports_left(void)

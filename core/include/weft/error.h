@@ -10,13 +10,14 @@
  *     -ESRCH        the handle is spent: what it led to has ended
  *     -EALREADY     it has its result already
  *     -EINPROGRESS  it has none yet
- *     -EDEADLK      it would wait for itself; nothing can ever happen
+ *     -EDEADLK      it would wait for itself, or for its own thread; nothing can ever happen
  *     -EBUSY        a loop runs in this thread already; the context is entered already
  *     -EINTR        the loop was stopped before the result was there
  *     -EBADF        the loop is closed; no such descriptor
  *     -ECHILD       the process forked: this loop is the parent's
  *     -ENOENT       there is none: no such backend, no reason, no more
- *     -ESHUTDOWN    the group is not entered, or was left
+ *     -ESHUTDOWN    the group is not entered, or was left; the executor or queue was shut down
+ *     -EAGAIN       no thread could be made; the queue is full or empty
  *     -EPROTO       a child ended without weft_started()
  *     -EOPNOTSUPP   this backend cannot
  *     -EINVAL       a bad argument (NULL, NaN, a size beyond the limit)

@@ -39,7 +39,8 @@ WEFT_API WEFT_MUST_USE int weft_loop_new(const char *backend, weft_loop **ret_lo
 /** Closes a loop that does not run, and frees it.  Callbacks that did not run are dropped;
  *  coroutines that were made while it ran and that nobody took are dropped, and reported in debug
  *  mode; a task that has not ended is reported and abandoned: its stack is never used again, since
- *  something may still point into it.
+ *  something may still point into it.  Jobs in threads are not waited for, and nobody learns of
+ *  their end: see weft_loop_shutdown_default_executor().
  *
  *  Returns 0, -EBUSY it runs, -EBADF it is closed or NULL, -EXDEV it runs in another thread,
  *  -ECHILD.  Source: loop.close(). */

@@ -20,6 +20,7 @@ typedef enum weft_report_kind {
     WEFT_REPORT_UNGUARDED,           /* stacks have no guard pages from here on */
     WEFT_REPORT_STACK_OVERFLOW,      /* a task ran over its stack; the process ends */
     WEFT_REPORT_SLOW_END,            /* the run is over, and a task that was cancelled goes on */
+    WEFT_REPORT_JOB_PENDING,         /* a job in a thread had not ended when its time was up */
 } weft_report_kind;
 
 /** One report; pointers are valid during the call.  `size` and `message` must be there. */
@@ -35,7 +36,8 @@ typedef struct weft_report {
     const char *file;      /* where that is defined */
     int line;
     const char *waiting; /* what a pending task waits for: "sleep", "task", ...; NULL */
-    void *reserved[4];
+    const char *job;     /* what runs in a thread, as the program calls it; NULL */
+    void *reserved[3];
 } weft_report;
 
 /** What weft_loop_set_exception_handler() calls; runs on the loop's thread, must not wait or close

@@ -23,7 +23,8 @@ typedef struct weft_run_options {
     int sigterm; /* whether SIGTERM does, too: 1 yes, 0 and -1 no */
     double shutdown_timeout; /* seconds for tasks that are cancelled at the end; 0: 10, INFINITY: as
                                 long as they need, < 0: none */
-    void *reserved[6];       /* zero */
+    double executor_timeout; /* then for jobs in threads; 0: 300 */
+    void *reserved[5];       /* zero */
 } weft_run_options;
 
 /** Makes a loop, runs a coroutine in it as its main task, ends what is left and closes the loop.
@@ -34,6 +35,8 @@ typedef struct weft_run_options {
  *  The end.  It always returns: tasks that are left when main has ended are cancelled and awaited,
  *  those too that they make meanwhile.  After a second those that still go on are reported, with
  *  what they wait for; after ten (.shutdown_timeout) they are reported again and abandoned.
+ *  Then the default executor is shut down: its jobs have 300 seconds (.executor_timeout) to end,
+ *  after which they are reported by name and left behind with their threads.
  *
  *  Ctrl-C.  The first SIGINT cancels main, and when main ends by that, -EINTR is returned; if main
  *  does not (weft_task_uncancel(), or a status of its own), main's status.  From that signal on,
@@ -92,7 +95,7 @@ WEFT_API int weft_runner_signal(const weft_runner *runner);
 
 /** Ends what is left, as weft_run() does, and closes the loop.  Again: nothing.
  *
- *  Returns 0, -ETIMEDOUT tasks were abandoned, -EBUSY from within a run, -EXDEV it runs in another
+ *  Returns 0, -ETIMEDOUT tasks or threads were abandoned, -EBUSY from within a run, -EXDEV it runs in another
  *  thread, -ECHILD it is the parent's (its memory stays).  Source: Runner.close(). */
 WEFT_API int weft_runner_close(weft_runner *runner);
 

@@ -10,6 +10,7 @@
 #include <weft/context.h>
 #include <weft/coro.h>
 #include <weft/error.h>
+#include <weft/executor.h>
 #include <weft/future.h>
 #include <weft/gather.h>
 #include <weft/group.h>
@@ -19,5 +20,6 @@
 #include <weft/scope.h>
 #include <weft/signal.h>
 #include <weft/task.h>
+#include <weft/thread.h>
 
 #endif
