@@ -9,7 +9,8 @@
  *
  * A thread future belongs to no loop: any thread may ask, wait for and cancel it, one after the
  * other or at the same time.  It has one hold, which weft_thread_future_free() spends.  For a plain
- * callback in the loop there is weft_loop_call_soon_threadsafe(). */
+ * callback in the loop there is weft_loop_call_soon_threadsafe(), for a stream of items
+ * <weft/thread_queue.h>. */
 #ifndef WEFT_THREAD_H
 #define WEFT_THREAD_H
 

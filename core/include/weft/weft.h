@@ -21,5 +21,6 @@
 #include <weft/signal.h>
 #include <weft/task.h>
 #include <weft/thread.h>
+#include <weft/thread_queue.h>
 
 #endif
