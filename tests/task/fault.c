@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LIMIT 3000 /* faults in one scenario */
 
@@ -102,9 +103,12 @@ int run_in_loop(weft_coro *coro)
         for (int64_t i = 0; i < count && i < 16; i++) {
             weft_task_cancel(all[i]);
         }
-        for (int i = 0; i < 20 && weft_all_tasks(made, NULL, 0) > 0; i++) {
+        for (int i = 0; i < 2000 && weft_all_tasks(made, NULL, 0) > 0; i++) {
             weft_loop_stop(made);
             tried(weft_loop_run_forever(made));
+            if (i > 20) { /* they wait for other threads */
+                usleep(1000);
+            }
         }
     }
     tried(weft_loop_close(made));

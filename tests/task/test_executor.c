@@ -4,7 +4,10 @@
 #include "tests/task/thread.h"
 
 #include <math.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static weft_executor *new_executor(unsigned max_workers, unsigned max_queued, const char *name)
 {
@@ -440,6 +443,95 @@ ALONE(a_loop_that_closes_waits_for_no_job)
     weft_executor_free(executor);
 }
 
+/* fork(2) and exec(3) */
+
+static weft_executor *parents;
+static weft_future *parents_future;
+
+static int child_with_executors(void)
+{
+    int zero = 0, before = threads();
+    weft_future *future = NULL;
+    weft_executor *own;
+
+    EQUAL(before, 1); /* none of the parent's threads */
+    EQUAL(weft_to_thread(job_gives, &zero), -ECHILD);
+    EQUAL(weft_to_thread_in(parents, job_gives, &zero), -ECHILD);
+    EQUAL(weft_loop_run_in_executor(NULL, NULL, job_gives, &zero, &future), -ECHILD);
+    EQUAL(weft_loop_run_in_executor(loop, parents, job_gives, &zero, &future), -ECHILD);
+    EQUAL(weft_loop_set_default_executor(loop, parents), -ECHILD);
+    EQUAL(weft_loop_shutdown_default_executor(loop, 1), -ECHILD);
+    EQUAL(weft_executor_shutdown(parents, true, true), -ECHILD);
+    EQUAL(weft_future_cancel(parents_future), -ECHILD);
+    CHECK(weft_executor_free(parents) == NULL);
+    own = new_executor(1, 0, NULL);
+    weft_executor_free(own);
+    EQUAL(weft_run(leaves_a_job_behind(), &(weft_run_options){ .backend = backend() }), 4);
+    await_threads(before);
+    return 7;
+}
+
+IN_TASK(a_forked_child_has_none_of_the_threads)
+{
+    struct gate gate = GATE;
+
+    if (WEFT__TSAN) {
+        return; /* it lets a child of several threads start none */
+    }
+    parents = new_executor(2, 0, NULL);
+    parents_future = begin(parents, job_at_gate, &gate);
+    gate_await_came(&gate, 1); /* it runs while we fork */
+    EQUAL(in_child(child_with_executors, NULL, 0), 7 << 8);
+    gate_open(&gate);
+    EQUAL(weft_await(parents_future), 7);
+    weft_executor_free(parents);
+}
+
+static int forks(void *unused)
+{
+    int status = -1;
+    pid_t child = fork();
+
+    if (child == 0) {
+        return 0; /* out of the job: there is no thread left that could go on */
+    }
+    (void)unused;
+    waitpid(child, &status, 0);
+    return status;
+}
+
+IN_TASK(a_job_whose_child_returns_ends_that_child_alone)
+{
+    if (is_sanitized()) {
+        return; /* they look round at the child's exit */
+    }
+    EQUAL(weft_to_thread(forks, NULL), 0);
+    EQUAL(weft_to_thread(forks, NULL), 0);
+}
+
+static int executes(void *unused)
+{
+    int status = -1;
+    pid_t child = fork();
+
+    (void)unused;
+    if (child == 0) {
+        sigset_t none;
+
+        sigemptyset(&none);
+        pthread_sigmask(SIG_SETMASK, &none, NULL);
+        execl("/bin/sh", "sh", "-c", "test $(ls /proc/$$/fd | wc -l) -le $0; exit $?", "8", NULL);
+        _exit(99);
+    }
+    waitpid(child, &status, 0);
+    return status;
+}
+
+IN_TASK(a_job_may_execute_a_program_which_inherits_no_descriptor)
+{
+    EQUAL(weft_to_thread(executes, NULL), 0);
+}
+
 static CU_TestInfo tests[] = {
     TEST(a_futures_status_is_what_the_job_returned),
     TEST(a_future_that_is_cancelled_takes_back_a_job_that_has_not_begun),
@@ -464,6 +556,9 @@ static CU_TestInfo tests[] = {
     TEST(a_loop_that_does_not_run_does_for_its_shutdown),
     TEST(a_run_waits_for_its_jobs_which_may_still_use_the_loop),
     TEST(a_loop_that_closes_waits_for_no_job),
+    TEST(a_forked_child_has_none_of_the_threads),
+    TEST(a_job_whose_child_returns_ends_that_child_alone),
+    TEST(a_job_may_execute_a_program_which_inherits_no_descriptor),
     CU_TEST_INFO_NULL,
 };
 

@@ -500,6 +500,41 @@ ALONE(loops_in_three_threads_call_each_other)
     }
 }
 
+/* fork(2) */
+
+static weft_thread_future *parents;
+
+static int child_with_futures(void)
+{
+    weft_thread_future *future = NULL;
+    int drops = 0, status = 77;
+
+    EQUAL(weft_run_coroutine_threadsafe(weft_coro_on_drop(gives(0), count_up, &drops), other.loop,
+                                        &future),
+          -ECHILD);
+    EQUAL(drops, 1);
+    EQUAL(weft_thread_future_wait(parents, INFINITY, &status), -ECHILD);
+    EQUAL(weft_thread_future_result(parents, NULL), -ECHILD);
+    EQUAL(weft_thread_future_cancel(parents), -ECHILD);
+    EQUAL(weft_thread_future_add_done_callback(parents, note_done, NULL), -ECHILD);
+    EQUAL(weft_thread_future_done(parents), true);
+    CHECK(weft_thread_future_free(parents) == NULL);
+    EQUAL(status, 77);
+    return 7;
+}
+
+ALONE(the_parents_futures_are_not_the_childs)
+{
+    struct gate gate = GATE;
+
+    begin_other();
+    parents = ask(waits_for_gate(&gate));
+    EQUAL(in_child(child_with_futures, NULL, 0), 7 << 8);
+    gate_open(&gate);
+    EQUAL(answer(parents), 7);
+    end_other();
+}
+
 static CU_TestInfo tests[] = {
     TEST(a_thread_learns_the_status),
     TEST(and_the_value),
@@ -518,6 +553,7 @@ static CU_TestInfo tests[] = {
     TEST(nor_for_one_whose_loop_closed_before_it_ended),
     TEST(thousands_of_calls_from_many_threads),
     TEST(loops_in_three_threads_call_each_other),
+    TEST(the_parents_futures_are_not_the_childs),
     CU_TEST_INFO_NULL,
 };
 

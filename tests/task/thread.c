@@ -77,7 +77,7 @@ int job_until_cancelled(void *gate)
 
 int threads(void)
 {
-    return (int)weft_unit_entries("/proc/self/task");
+    return (int)weft_unit_entries("/proc/self/task") - 2; /* "." and ".." */
 }
 
 void await_threads(int count)
