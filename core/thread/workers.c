@@ -536,10 +536,15 @@ void weft__workers_hold(struct weft__workers *workers)
 static void await_idle(struct weft__workers *workers)
 {
     struct weft__sleeper sleeper;
-    int r = 0;
+    int r = weft__sleeper_init_thread(&sleeper, WEFT__NEVER);
 
-    if (weft__sleeper_init_thread(&sleeper, WEFT__NEVER) < 0) {
-        return; /* then they are not waited for */
+    if (r < 0) {
+        while (workers->running > 0) { /* not for long */
+            pthread_mutex_unlock(&workers->lock);
+            sched_yield();
+            pthread_mutex_lock(&workers->lock);
+        }
+        return;
     }
     while (workers->running > 0 && r == 0) {
         r = weft__sleeper_sleep(&sleeper, &workers->sleepers, &workers->lock);

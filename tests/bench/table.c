@@ -50,7 +50,7 @@ static void describe(const struct bench_goal *goal, char *ret_text, size_t size)
         n += (size_t)snprintf(ret_text + n, size - n, "%splain + %.0f", n ? ", " : "", goal->over);
     }
     if (goal->times > 0) {
-        snprintf(ret_text + n, size - n, "%splain x %.1f", n ? ", " : "", goal->times);
+        snprintf(ret_text + n, size - n, "%splain x %.3g", n ? ", " : "", goal->times);
     }
 }
 
