@@ -243,6 +243,9 @@ static int end_all(const struct weft__runner *runner, struct weft__loop *loop)
     }
     r = weft__run_shutdown(loop, runner->shutdown_ns);
     jobs = weft__executors_shutdown(loop, runner->executor_ns);
+    if (jobs != 0 && r == 0) {
+        r = weft__run_shutdown(loop, runner->shutdown_ns); /* those that the jobs made meanwhile */
+    }
     if (runner->overflow) {
         weft__overflow_unwatch(&guard);
     }

@@ -236,7 +236,9 @@ static int join_running(struct weft__loop *loop, struct weft__workers *workers, 
         }
         return r;
     }
-    r = weft_loop_run_until_complete(handle, weft_task_ref(task));
+    do { /* somebody's stop is no reason to give up */
+        r = weft_loop_run_until_complete(handle, weft_task_ref(task));
+    } while (r == -EINTR && weft_task_status(task) == -EINPROGRESS);
     weft_task_detach(task);
     return r;
 }
@@ -270,5 +272,6 @@ int weft__executors_shutdown(struct weft__loop *loop, int64_t limit_ns)
     if (!workers || weft__workers_count(workers) == 0) {
         return r;
     }
-    return join_running(loop, workers, (double)limit_ns / (double)WEFT__SECOND);
+    r = join_running(loop, workers, (double)limit_ns / (double)WEFT__SECOND);
+    return r < 0 ? r : 1;
 }

@@ -25,14 +25,14 @@ struct weft__workers *weft__loop_workers(struct weft__loop *loop, enum weft__job
 /* weft_to_thread() for a class of job: `arg` may lie in the caller's frame. */
 int weft__call_in_thread(enum weft__job_class class, weft_job *job, void *arg, const char *name);
 
-/* weft_loop_run_in_executor() for a class of job: the caller may abandon it, so `arg` may not.
- * -EINVAL, -ENOMEM and so on: `arg` is yours again. */
+/* weft_loop_run_in_executor_with() for a class of job: the caller may abandon it by cancelling the
+ * future, so `arg` should be the job's own: give options.drop. */
 int weft__begin_in_thread(struct weft__loop *loop, enum weft__job_class class, weft_job *job,
-                          void *arg, const char *name, weft_future **ret_future);
+                          void *arg, const weft_job_options *options, weft_future **ret_future);
 
 /* Shuts the default executor of a loop that does not run down and waits for its threads, while the
- * loop runs; afterwards what has not ended is reported.  0 (also: there is none), -ETIMEDOUT, or
- * what kept the loop from running. */
+ * loop runs; afterwards what has not ended is reported.  0 there were no threads; 1 they are gone,
+ * and the loop ran meanwhile; -ETIMEDOUT, or what kept the loop from running. */
 int weft__executors_shutdown(struct weft__loop *loop, int64_t limit_ns);
 
 /* Makes `job` ready for weft__workers_submit(), in the thread and the context of who asks. */

@@ -124,11 +124,25 @@ int weft_to_thread_in(weft_executor *executor, weft_job *job, void *arg)
 
 /* ---- with a future: the job is a block of its own ---- */
 
+_Static_assert(sizeof(void *) != 8 || sizeof(weft_job_options) == 32, "the public size");
+
 struct begun {
     struct weft__job job;
     struct weft__future *future; /* we are its setter */
     struct weft__waiter waiter;  /* in its ring: a cancel is seen at once */
+    weft_callback *drop;         /* for the argument of a job that never ran; or NULL */
 };
+
+/* Nobody needs it any more. */
+static void free_begun(struct weft__job *job)
+{
+    struct begun *begun = WEFT__CONTAINER(job, struct begun, job);
+
+    if (!job->worker && begun->drop) {
+        begun->drop(job->arg);
+    }
+    weft__free(begun);
+}
 
 /* The job is over, or was taken back; on the loop's thread. */
 static void set_future(void *arg)
@@ -147,7 +161,7 @@ static void set_future(void *arg)
         future->to_be_set = false;
         weft__future_release(future);
     }
-    weft__free(begun);
+    free_begun(&begun->job);
 }
 
 /* Somebody else has ended the future: a job that has not begun goes the way of one that is over. */
@@ -164,35 +178,26 @@ static void future_ended(struct weft__waiter *waiter, struct weft__loop *loop,
     }
 }
 
-/* The loop is closed, and its futures with it. */
-static void free_begun(struct weft__job *job)
+/* A job that will set `future`, to be submitted; NULL without memory. */
+static struct begun *prepare(struct weft__future *future, weft_job *job, void *arg,
+                             const weft_job_options *options)
 {
-    weft__free(job);
-}
+    struct begun *begun = weft__alloc_zeroed(1, sizeof *begun);
 
-/* Begins a job whose future is there; takes the setter's hold unless it fails. */
-static int begin(struct weft__loop *loop, struct weft__workers *workers,
-                 struct weft__future *future, struct weft__job *job)
-{
-    struct begun *begun = WEFT__CONTAINER(job, struct begun, job);
-    int r;
-
-    job->post.callback = set_future;
-    job->post.arg = begun;
-    job->lost = free_begun;
-    begun->future = future;
-    begun->waiter = (struct weft__waiter){ .tell = future_ended };
-    r = weft__workers_submit(workers, job);
-    if (r < 0) {
-        return r;
+    if (begun) {
+        weft__job_init(&begun->job, future->loop, job, arg, options->name);
+        begun->job.post.callback = set_future;
+        begun->job.post.arg = begun;
+        begun->job.lost = free_begun;
+        begun->future = future;
+        begun->waiter.tell = future_ended;
+        begun->drop = options->drop;
     }
-    loop->expected++;
-    weft__outcome_push(&future->outcome, &begun->waiter);
-    return 0;
+    return begun;
 }
 
-static int begin_in(struct weft__loop *loop, struct weft__workers *workers, weft_job *job,
-                    void *arg, const char *name, weft_future **ret_future)
+static int begin(struct weft__loop *loop, struct weft__workers *workers, weft_job *job, void *arg,
+                 const weft_job_options *options, weft_future **ret_future)
 {
     struct begun *begun;
     weft_future *handle;
@@ -203,48 +208,59 @@ static int begin_in(struct weft__loop *loop, struct weft__workers *workers, weft
         return r;
     }
     future = weft__cell_of(handle, &r);
-    begun = weft__alloc_zeroed(1, sizeof *begun);
-    r = begun ? 0 : -ENOMEM;
-    if (r == 0) {
-        weft__job_init(&begun->job, loop, job, arg, name);
-        r = begin(loop, workers, future, &begun->job);
-    }
+    begun = prepare(future, job, arg, options);
+    r = begun ? weft__workers_submit(workers, &begun->job) : -ENOMEM;
     if (r < 0) {
         weft__free(begun);
         future->to_be_set = false;
         weft_future_unref(handle);
         return r;
     }
+    loop->expected++;
+    weft__outcome_push(&future->outcome, &begun->waiter);
     *ret_future = handle;
     return 0;
 }
 
+/* Gives `arg` to its owner where the job could not begin; returns `r`. */
+static int dropped_unless_begun(int r, void *arg, const weft_job_options *options)
+{
+    if (r < 0 && options->drop) {
+        options->drop(arg);
+    }
+    return r;
+}
+
 int weft__begin_in_thread(struct weft__loop *loop, enum weft__job_class class, weft_job *job,
-                          void *arg, const char *name, weft_future **ret_future)
+                          void *arg, const weft_job_options *options, weft_future **ret_future)
 {
     int r = 0;
     struct weft__workers *workers = weft__loop_workers(loop, class, &r);
 
-    return workers ? begin_in(loop, workers, job, arg, name, ret_future) : r;
+    r = workers ? begin(loop, workers, job, arg, options, ret_future) : r;
+    return dropped_unless_begun(r, arg, options);
 }
 
-int weft_loop_run_in_executor_named(weft_loop *handle, weft_executor *executor, weft_job *job,
-                                    void *arg, weft_future **ret_future, const char *name)
+int weft_loop_run_in_executor_with(weft_loop *handle, weft_executor *executor, weft_job *job,
+                                   void *arg, const weft_job_options *options,
+                                   weft_future **ret_future)
 {
+    static const weft_job_options none;
     int r = -EINVAL;
     struct weft__loop *loop = job && ret_future ? weft__loop_of(handle, &r) : NULL;
-    struct weft__workers *workers;
+    struct weft__workers *workers = NULL;
 
-    if (!loop) {
-        return r;
+    options = options ? options : &none;
+    if (loop) {
+        workers = executor ? weft__workers_of(executor, &r) :
+                             weft__loop_workers(loop, WEFT__JOBS_DEFAULT, &r);
     }
-    workers = executor ? weft__workers_of(executor, &r) :
-                         weft__loop_workers(loop, WEFT__JOBS_DEFAULT, &r);
-    return workers ? begin_in(loop, workers, job, arg, name, ret_future) : r;
+    r = workers ? begin(loop, workers, job, arg, options, ret_future) : r;
+    return dropped_unless_begun(r, arg, options);
 }
 
 int weft_loop_run_in_executor(weft_loop *loop, weft_executor *executor, weft_job *job, void *arg,
                               weft_future **ret_future)
 {
-    return weft_loop_run_in_executor_named(loop, executor, job, arg, ret_future, NULL);
+    return weft_loop_run_in_executor_with(loop, executor, job, arg, NULL, ret_future);
 }

@@ -87,6 +87,46 @@ IN_TASK(a_future_that_nobody_awaits_may_be_dropped)
     EQUAL(next_report()->status, -EIO); /* nobody read it */
 }
 
+static int takes(void *counter)
+{
+    return atomic_fetch_sub((atomic_int *)counter, 1);
+}
+
+static void drops(void *counter)
+{
+    atomic_fetch_sub((atomic_int *)counter, 1);
+}
+
+IN_TASK(what_a_job_owns_is_freed_by_it_or_dropped)
+{
+    struct gate gate = GATE;
+    atomic_int owned = 5;
+    weft_job_options options = { .name = "takes", .drop = drops };
+    weft_executor *executor = new_executor(1, 0, NULL);
+    weft_future *first = begin(executor, job_at_gate, &gate), *futures[3], *none = NULL;
+
+    for (int i = 0; i < 3; i++) {
+        EQUAL(weft_loop_run_in_executor_with(NULL, executor, takes, &owned, &options, &futures[i]),
+              0);
+    }
+    gate_await_came(&gate, 1);
+    EQUAL(weft_future_cancel(futures[0]), 0);
+    EQUAL(weft_await(futures[0]), -ECANCELED);
+    weft_sleep(0);
+    EQUAL(atomic_load(&owned), 4); /* it never ran */
+    EQUAL(weft_loop_run_in_executor_with(NULL, executor, NULL, &owned, &options, &none), -EINVAL);
+    EQUAL(atomic_load(&owned), 3);
+    gate_open(&gate);
+    EQUAL(weft_await(first), 7);
+    EQUAL(weft_await(futures[1]), 3);
+    EQUAL(weft_await(futures[2]), 2);
+    EQUAL(weft_executor_shutdown(executor, true, false), 0);
+    EQUAL(weft_loop_run_in_executor_with(NULL, executor, takes, &owned, &options, &none),
+          -ESHUTDOWN);
+    EQUAL(atomic_load(&owned), 0);
+    weft_executor_free(executor);
+}
+
 IN_LOOP(a_job_may_begin_before_the_loop_runs)
 {
     int four = 4;
@@ -299,9 +339,9 @@ IN_TASK(an_abandoned_lookup_ends_by_itself)
     int before = threads();
 
     gate_close(&gate);
-    EQUAL(
-        weft__begin_in_thread(weft__running, WEFT__JOBS_DNS, job_at_gate, &gate, "lookup", &future),
-        0);
+    EQUAL(weft__begin_in_thread(weft__running, WEFT__JOBS_DNS, job_at_gate, &gate,
+                                &(weft_job_options){ .name = "lookup" }, &future),
+          0);
     gate_await_came(&gate, 1);
     weft_future_cancel(future);
     EQUAL(weft_await(future), -ECANCELED);
@@ -401,6 +441,7 @@ static int calls_into(void *other)
     EQUAL(weft_thread_future_wait(future, 30, &status), 0);
     EQUAL(status, 3);
     weft_thread_future_free(future);
+    EQUAL(weft_run_coroutine_threadsafe(sleeps(1e6), other, NULL), 0); /* the run ends that, too */
     return 0;
 }
 
@@ -537,6 +578,7 @@ static CU_TestInfo tests[] = {
     TEST(a_future_that_is_cancelled_takes_back_a_job_that_has_not_begun),
     TEST(a_future_that_is_cancelled_leaves_a_job_that_runs),
     TEST(a_future_that_nobody_awaits_may_be_dropped),
+    TEST(what_a_job_owns_is_freed_by_it_or_dropped),
     TEST(a_job_may_begin_before_the_loop_runs),
     TEST(threads_are_named_as_the_options_say),
     TEST(a_full_queue_refuses),

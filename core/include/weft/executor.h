@@ -58,7 +58,7 @@ WEFT_API WEFT_MUST_USE int weft_executor_new(const weft_executor_options *option
 WEFT_API int weft_executor_shutdown(weft_executor *executor, bool wait, bool cancel_futures);
 
 /** Gives an executor back.  The jobs that it has still end; loops that have it as their default
- *  keep it.  Not from one of its own jobs.
+ *  keep it.
  *
  *  executor  taken; NULL and spent ones are left alone.
  *
@@ -85,7 +85,7 @@ WEFT_API int weft_to_thread_in(weft_executor *executor, weft_job *job, void *arg
  *
  *  executor    borrowed; NULL: the loop's default.
  *  arg         borrowed until the job has ended, which the future does not tell once it was
- *              cancelled: use weft_to_thread() where that matters.
+ *              cancelled: use weft_to_thread() where that matters, or let the job own it, below.
  *  ret_future  the awaiter's hold.  Cancelling it (awaiting it in a task that is cancelled does,
  *              too) takes back a job that has not begun; one that runs goes on, and is told.
  *
@@ -94,6 +94,21 @@ WEFT_API int weft_to_thread_in(weft_executor *executor, weft_job *job, void *arg
  *  Source: loop.run_in_executor(). */
 WEFT_API int weft_loop_run_in_executor(weft_loop *loop, weft_executor *executor, weft_job *job,
                                        void *arg, weft_future **ret_future);
+
+/** What else a job may have; all zero for nothing. */
+typedef struct weft_job_options {
+    const char *name;    /* for reports; static text; NULL: the function's symbol, if it has one */
+    weft_callback *drop; /* called with the job's argument if the job never runs, see below */
+    void *reserved[2];   /* zero */
+} weft_job_options;
+
+/** weft_loop_run_in_executor() with options, which may be NULL.
+ *
+ *  With `drop` the argument is the job's: it frees what that owns, or, when it does not begin
+ *  (taken back, or this call fails), drop(arg) does, once, in whatever thread finds that out. */
+WEFT_API int weft_loop_run_in_executor_with(weft_loop *loop, weft_executor *executor, weft_job *job,
+                                            void *arg, const weft_job_options *options,
+                                            weft_future **ret_future);
 
 /** Whether the job that runs in this thread shall stop: its task or its future was cancelled, or
  *  nobody waits for it any more.  false outside a job.  Cost: two loads.
@@ -119,8 +134,8 @@ WEFT_API int weft_loop_set_default_executor(weft_loop *loop, weft_executor *exec
  *           and left behind with its thread.
  *
  *  Returns 0, -ETIMEDOUT, -ECANCELED the task is cancelled (the shutdown goes on), -EINVAL NaN,
- *  -EPERM from a callback, -EBADF, -EXDEV, -EINTR weft_loop_stop() came first, -ECHILD.  A
- *  cancellation point.  Source: loop.shutdown_default_executor(). */
+ *  -EPERM from a callback, -EBADF, -EXDEV, -ECHILD.  A cancellation point.
+ *  Source: loop.shutdown_default_executor(). */
 WEFT_API int weft_loop_shutdown_default_executor(weft_loop *loop, double timeout);
 
 /* The same with a name for reports, which is static text.  The macros below name a job by the words
@@ -128,15 +143,20 @@ WEFT_API int weft_loop_shutdown_default_executor(weft_loop *loop, double timeout
 WEFT_API int weft_to_thread_named(weft_job *job, void *arg, const char *name);
 WEFT_API int weft_to_thread_in_named(weft_executor *executor, weft_job *job, void *arg,
                                      const char *name);
-WEFT_API int weft_loop_run_in_executor_named(weft_loop *loop, weft_executor *executor,
-                                             weft_job *job, void *arg, weft_future **ret_future,
-                                             const char *name);
+
+static inline int weft__run_in_executor(weft_loop *loop, weft_executor *executor, weft_job *job,
+                                        void *arg, weft_future **ret_future, const char *name)
+{
+    weft_job_options options = { name, NULL, { NULL, NULL } };
+
+    return weft_loop_run_in_executor_with(loop, executor, job, arg, &options, ret_future);
+}
 
 WEFT_END_DECLS
 
 #define weft_to_thread(job, arg) weft_to_thread_named(job, arg, #job)
 #define weft_to_thread_in(executor, job, arg) weft_to_thread_in_named(executor, job, arg, #job)
 #define weft_loop_run_in_executor(loop, executor, job, arg, ret_future) \
-    weft_loop_run_in_executor_named(loop, executor, job, arg, ret_future, #job)
+    weft__run_in_executor(loop, executor, job, arg, ret_future, #job)
 
 #endif
