@@ -12,7 +12,7 @@ static int run(weft_coro *coro, const weft_run_options *options, int *ret_signum
     weft_runner runner;
     int r = weft__tag_error(coro);
 
-    r = r < 0 ? r : weft_runner_open(&runner, options);
+    r = r < 0 ? r : weft__runner_open(&runner, options);
     if (r < 0) {
         weft__coro_discard(coro);
         return r;

@@ -76,7 +76,7 @@ static int limit_of(double seconds, int standard, int64_t *ret_ns)
     return weft__seconds_to_ns(seconds < 0 ? 0 : seconds > 0 ? seconds : standard, ret_ns);
 }
 
-int weft_runner_open(weft_runner *runner, const weft_run_options *options)
+int weft__runner_open(weft_runner *runner, const weft_run_options *options)
 {
     static const weft_run_options none;
     struct weft__runner made = { 0 };
@@ -101,6 +101,18 @@ int weft_runner_open(weft_runner *runner, const weft_run_options *options)
     made.overflow = !options->no_overflow_report;
     memcpy(runner, &made, sizeof made);
     return 0;
+}
+
+int weft_runner_open(weft_runner *runner, const weft_run_options *options)
+{
+    int r = weft__runner_open(runner, options);
+
+    r = r < 0 ? r : weft_copy_context(&own(runner)->context);
+    if (r < 0 && runner) {
+        weft_loop_close(own(runner)->loop);
+        memset(runner, 0, sizeof *runner);
+    }
+    return r;
 }
 
 weft_loop *weft_runner_get_loop(const weft_runner *runner)
@@ -181,7 +193,8 @@ static bool was_ended(const struct ending *ending, int status)
 
 static int run_main(struct weft__runner *runner, struct weft__loop *loop, weft_coro *coro)
 {
-    weft_task *handle = weft_loop_create_task(runner->loop, coro, NULL);
+    weft_task_options in_context = { .context = runner->context };
+    weft_task *handle = weft_loop_create_task(runner->loop, coro, &in_context);
     int r = 0, status = 0;
     struct ending ending = { .main = weft__task_of(handle, &r) };
 
@@ -271,5 +284,6 @@ int weft_runner_close(weft_runner *public_runner)
     r = r < 0 ? r : end_all(runner, loop);
     weft_loop_close(runner->loop);
     runner->loop = NULL;
+    runner->context = weft_context_unref(runner->context);
     return r;
 }

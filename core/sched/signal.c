@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/mem.h"
+#include "core/sched/context.h"
 #include "core/sched/handle.h"
 
 #include <errno.h>
@@ -206,7 +207,8 @@ static void tell(struct weft__signals *signals, int signum)
     weft_callback *callback = signals->handlers[signum].callback;
 
     if (callback) {
-        callback(signals->handlers[signum].arg);
+        weft__context_call(weft__vars_ref(signals->handlers[signum].vars), callback,
+                           signals->handlers[signum].arg);
     } else if (!taken && weft__signal_in(&signals->port->ends, signum)) {
         signals->end(signals->end_arg, signum);
     }
@@ -317,6 +319,17 @@ struct weft__signals *weft__signals_of(struct weft__loop *loop)
     return signals;
 }
 
+/* Whatever was asked for this signal is forgotten. */
+static void drop_handler(struct weft__loop *loop, int signum)
+{
+    struct weft__vars *vars = loop->signals->handlers[signum].vars;
+
+    loop->signals->handlers[signum].callback = NULL;
+    loop->signals->handlers[signum].vars = NULL;
+    weft__signal_disclaim(loop, signum);
+    weft__vars_unref(vars); /* last: it may call back */
+}
+
 void weft__signals_fini(struct weft__loop *loop)
 {
     struct weft__signals *signals = loop->signals;
@@ -327,8 +340,7 @@ void weft__signals_fini(struct weft__loop *loop)
     weft__signal_receivers_fini(signals);
     for (int signum = 1; signum < NSIG; signum++) {
         if (signals->handlers[signum].callback) {
-            signals->handlers[signum].callback = NULL;
-            weft__signal_disclaim(loop, signum);
+            drop_handler(loop, signum);
         }
     }
     close_port(signals->port);
@@ -395,6 +407,7 @@ int weft_loop_add_signal_handler(weft_loop *handle, int signum, weft_callback *c
     int r = callback ? weft__signal_check(signum) : -EINVAL;
     struct weft__loop *loop = r < 0 ? NULL : weft__loop_of(handle, &r);
     struct weft__signals *signals = loop ? weft__signals_of(loop) : NULL;
+    struct weft__vars *old;
 
     if (!signals) {
         return loop ? -ENOMEM : r;
@@ -405,8 +418,11 @@ int weft_loop_add_signal_handler(weft_loop *handle, int signum, weft_callback *c
             return r;
         }
     }
+    old = signals->handlers[signum].vars;
     signals->handlers[signum].callback = callback;
     signals->handlers[signum].arg = arg;
+    signals->handlers[signum].vars = weft__context_capture();
+    weft__vars_unref(old);
     return 0;
 }
 
@@ -418,7 +434,6 @@ int weft_loop_remove_signal_handler(weft_loop *handle, int signum)
     if (!loop || !loop->signals || !loop->signals->handlers[signum].callback) {
         return r;
     }
-    loop->signals->handlers[signum].callback = NULL;
-    weft__signal_disclaim(loop, signum);
+    drop_handler(loop, signum);
     return 1;
 }

@@ -10,6 +10,7 @@
 
 #include "core/base/list.h"
 #include "core/sched/loop.h"
+#include "core/sched/vars.h"
 
 #include <signal.h>
 #include <weft/signal.h>
@@ -51,6 +52,7 @@ struct weft__signals {
     struct {
         weft_callback *callback; /* NULL: none */
         void *arg;
+        struct weft__vars *vars; /* its context: that of who asked */
     } handlers[NSIG];
 };
 

@@ -198,6 +198,34 @@ ALONE(a_stop_leaves_main_for_the_next_run)
     EQUAL(weft_runner_close(&runner), 0);
 }
 
+/* Context variables. */
+
+static const weft_context_var var = { .name = "var", .default_value = (void *)"default" };
+
+WEFT_ASYNC(sees_and_sets, (const char *, seen), (const char *, value))
+{
+    SAME(weft_context_var_get(&var), seen);
+    EQUAL(weft_context_var_set(&var, (void *)value, NULL), 0);
+    return weft_sleep(0);
+}
+
+ALONE(runs_share_a_context_that_begins_as_a_copy)
+{
+    weft_runner runner;
+    weft_context_token before;
+
+    EQUAL(weft_context_var_set(&var, (void *)"outside", &before), 0);
+    EQUAL(weft_runner_open(&runner, options()), 0);
+    EQUAL(weft_runner_run(&runner, sees_and_sets("outside", "first")), 0);
+    EQUAL(weft_context_var_reset(&var, &before), 0);
+    EQUAL(weft_runner_run(&runner, sees_and_sets("first", "second")), 0);
+    SAME(weft_context_var_get(&var), "default");
+    EQUAL(weft_runner_run(&runner, sees_and_sets("second", "third")), 0);
+    EQUAL(weft_runner_close(&runner), 0);
+    EQUAL(weft_run(sees_and_sets("default", "gone"), options()), 0);
+    SAME(weft_context_var_get(&var), "default");
+}
+
 /* Signals. */
 
 WEFT_ASYNC(is_struck, (int, signum))
@@ -289,6 +317,7 @@ static CU_TestInfo tests[] = {
     TEST(one_thread_at_a_time_may_run_it),
     TEST(a_loop_that_was_closed_by_hand_is_an_error),
     TEST(a_stop_leaves_main_for_the_next_run),
+    TEST(runs_share_a_context_that_begins_as_a_copy),
     TEST(each_run_has_a_first_signal),
     TEST(a_close_tells_of_those_it_gave_up),
     TEST(a_forked_child_makes_one_of_its_own),

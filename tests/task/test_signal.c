@@ -140,6 +140,45 @@ IN_LOOP(a_signal_wakes_a_loop_that_waits)
     EQUAL(weft_loop_run_forever(loop), 0);
 }
 
+static int released;
+
+static void release(void *value)
+{
+    (void)value;
+    released++;
+}
+
+static const weft_context_var var = { .name = "var",
+                                      .default_value = (void *)"none",
+                                      .release = release };
+
+static void notes_the_variable(void *unused)
+{
+    (void)unused;
+    note(weft_context_var_get(&var));
+}
+
+IN_TASK(a_callback_runs_in_the_context_of_who_asked)
+{
+    weft_context_token token;
+
+    released = 0;
+    EQUAL(weft_context_var_set(&var, (void *)"one", &token), 0);
+    EQUAL(weft_loop_add_signal_handler(NULL, SIGUSR1, notes_the_variable, NULL), 0);
+    EQUAL(weft_context_var_reset(&var, &token), 0);
+    raise(SIGUSR1);
+    look_round();
+    raise(SIGUSR1);
+    look_round();
+    HAPPENED("one one");
+    EQUAL(released, 0);
+    EQUAL(weft_loop_add_signal_handler(NULL, SIGUSR1, notes_the_variable, NULL), 0);
+    EQUAL(released, 1);
+    raise(SIGUSR1);
+    look_round();
+    HAPPENED("none");
+}
+
 /* What cannot be had. */
 
 IN_TASK(signals_that_cannot_be_had_are_told_with_words)
@@ -508,6 +547,7 @@ static CU_TestInfo tests[] = {
     TEST(one_that_was_not_told_goes_with_its_callback),
     TEST(a_callback_may_remove_itself),
     TEST(a_signal_wakes_a_loop_that_waits),
+    TEST(a_callback_runs_in_the_context_of_who_asked),
     TEST(signals_that_cannot_be_had_are_told_with_words),
     TEST(what_the_system_refuses_is_an_error_that_leaves_nothing),
     TEST(outside_of_a_loop_there_is_none),

@@ -65,13 +65,14 @@ WEFT_API int weft_run(weft_coro *main, const weft_run_options *options);
  *  signal's number, as a shell has it (130 for Ctrl-C), and nothing is told. */
 WEFT_API int weft_main(weft_coro *main, const weft_run_options *options);
 
-/** Several runs, one after the other, that share a loop: tasks that one leaves behind go on in the
- *  next.  To be embedded; zero it or weft_runner_open() it before use. */
+/** Several runs, one after the other, that share a loop and a context: tasks that one leaves behind
+ *  go on in the next, and so do the variables that it set.  To be embedded; zero it or
+ *  weft_runner_open() it before use. */
 typedef struct weft_runner {
     void *own[16]; /* nobody else's */
 } weft_runner;
 
-/** Makes the loop.
+/** Makes the loop, and the context of the runs: a copy of this one.
  *
  *  options  borrowed during the call; may be NULL.
  *
@@ -95,8 +96,8 @@ WEFT_API int weft_runner_signal(const weft_runner *runner);
 
 /** Ends what is left, as weft_run() does, and closes the loop.  Again: nothing.
  *
- *  Returns 0, -ETIMEDOUT tasks or threads were abandoned, -EBUSY from within a run, -EXDEV it runs in another
- *  thread, -ECHILD it is the parent's (its memory stays).  Source: Runner.close(). */
+ *  Returns 0, -ETIMEDOUT tasks or threads were abandoned, -EBUSY from within a run, -EXDEV it runs
+ *  in another thread, -ECHILD it is the parent's (its memory stays).  Source: Runner.close(). */
 WEFT_API int weft_runner_close(weft_runner *runner);
 
 WEFT_END_DECLS

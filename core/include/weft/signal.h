@@ -24,7 +24,8 @@ WEFT_BEGIN_DECLS
  *  weft_loop_remove_signal_handler() or the loop's close.  Adding again replaces the callback.
  *
  *  signum    SIGTERM, SIGHUP, ...
- *  callback  an ordinary callback of the loop: it may call anything, but not wait.
+ *  callback  an ordinary callback of the loop, in the context of this call: it may call anything,
+ *            but not wait.
  *
  *  A handler for SIGINT or SIGTERM takes the place of what weft_run() does about it.
  *
