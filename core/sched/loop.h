@@ -18,7 +18,6 @@
 #include "core/sched/timer.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <weft/backend.h>
 #include <weft/loop.h>
@@ -51,7 +50,7 @@ struct weft__inbox {
     struct weft__pool pool; /* of their handles; under the lock */
 };
 
-#define WEFT__SIGNAL_WORDS ((NSIG + 31) / 32)
+#define WEFT__SIGNAL_WORDS 4 /* for 128 signals: no system has more */
 
 /* A set of signals; each word by itself may be read and changed by a signal handler. */
 struct weft__signal_set {

@@ -15,6 +15,8 @@
 #include <signal.h>
 #include <weft/signal.h>
 
+_Static_assert(NSIG <= 32 * WEFT__SIGNAL_WORDS, "a set has a bit for each");
+
 struct weft__task;
 
 static inline bool weft__signal_in(const struct weft__signal_set *set, int signum)
