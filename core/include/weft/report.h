@@ -21,6 +21,7 @@ typedef enum weft_report_kind {
     WEFT_REPORT_STACK_OVERFLOW,      /* a task ran over its stack; the process ends */
     WEFT_REPORT_SLOW_END,            /* the run is over, and a task that was cancelled goes on */
     WEFT_REPORT_JOB_PENDING,         /* a job in a thread had not ended when its time was up */
+    WEFT_REPORT_DESTROYED,           /* somebody waits for what was to be destroyed */
 } weft_report_kind;
 
 /** One report; pointers are valid during the call.  `size` and `message` must be there. */

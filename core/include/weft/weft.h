@@ -22,5 +22,6 @@
 #include <weft/task.h>
 #include <weft/thread.h>
 #include <weft/thread_queue.h>
+#include <weft/waitq.h>
 
 #endif
