@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The way up: what lower layers call in the debug layer, which they may not include.
+ * The way up: what lower layers call in the debug layer, and the scheduler in the layer of locks,
+ * which they may not include.
  *
  * The table is declared here and defined in core/debug, the last layer, so that linking either way
  * brings it along. */
@@ -16,6 +17,8 @@ struct weft__hooks {
     /* Prints that task `id` ran over its stack of `bytes`; in a signal handler, on the alternate
      * stack. */
     void (*overflow)(const weft_report *report, uint64_t id, size_t bytes);
+    /* A task ends and holds locks: reports that and wakes who waits for them. */
+    void (*owner_ended)(void *task);
 };
 
 extern const struct weft__hooks weft__hooks;

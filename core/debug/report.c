@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Reports as lines on standard error, for loops that have no handler of their own. */
 #include "core/base/hook.h"
+#include "core/sync/lock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -144,7 +145,9 @@ static void print_overflow(const weft_report *report, uint64_t id, size_t bytes)
     write_out(&line);
 }
 
-const struct weft__hooks weft__hooks = { .report = print_report, .overflow = print_overflow };
+const struct weft__hooks weft__hooks = { .report = print_report,
+                                         .overflow = print_overflow,
+                                         .owner_ended = weft__owner_ended };
 
 void weft_loop_default_exception_handler(weft_loop *loop, const weft_report *report)
 {

@@ -7,7 +7,13 @@
 #include "core/sched/misuse.h"
 #include "core/sched/task.h"
 
+#include <weft/inline.h>
+
 WEFT__THREAD_LOCAL struct weft__loop *weft__running;
+
+/* The same word, for what is inline in programs. */
+extern WEFT__THREAD_LOCAL struct weft_inline_loop *weft_inline_running
+    __attribute__((alias("weft__running")));
 
 /* Whether the loop's process is another one's child. */
 static bool is_inherited(const struct weft__loop *loop)

@@ -73,7 +73,7 @@ struct weft__loop {
     uintptr_t handle; /* a cell's first word: the public handle; other threads read it */
     struct weft__loop *next_loop; /* in the process's list, for tools; or of closed ones */
 
-    /* The hot part. */
+    /* The hot part.  `current` and `budget` are where <weft/inline.h> says. */
     struct weft__task *current; /* whose turn it is; NULL: the loop's own stack runs */
     struct weft__item *first, *last; /* ready, in order; NULL: none */
     int32_t budget;             /* turns until weft__next_slow() has a look */

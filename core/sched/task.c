@@ -3,6 +3,7 @@
 #include "core/sched/task.h"
 
 #include "core/base/error.h"
+#include "core/base/hook.h"
 #include "core/sched/overflow.h"
 
 #include <stdlib.h>
@@ -74,6 +75,8 @@ static WEFT__INLINE void lay_out(struct weft__task *task, struct weft__loop *loo
     task->callbacks = 0;
     task->cancelled = 0;
     task->to_recheck = false;
+    task->wanted = false;
+    task->held = 0;
     task->child = NULL;
     task->errors = NULL;
     task->place = (struct weft__place){ .vars = NULL };
@@ -304,6 +307,9 @@ struct weft__fiber *weft__task_run(struct weft__task *task)
     loop->ending = true; /* nor does it run on the loop's own stack */
     if (!task->slot.guarded) {
         weft__task_check_canary(task);
+    }
+    if (task->wanted || task->held) {
+        weft__hooks.owner_ended(task);
     }
     if (task->errors) {
         weft__group_errors_free(task);

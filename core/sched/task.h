@@ -40,7 +40,14 @@ struct weft__reason {
 };
 
 struct weft__task {
-    _Alignas(64) struct weft__slot slot; /* first: the handle and its place */
+    union {
+        _Alignas(64) struct weft__slot slot; /* first: the handle and its place */
+        struct {
+            uintptr_t same_handle;
+            uint32_t cancelled; /* 1: where it is now new waits fail.  In the slot's word for us:
+                                 * here programs see it (<weft/inline.h>) */
+        };
+    };
     struct weft__item item; /* ready, or due when it sleeps */
     struct weft__fiber fiber;
     struct weft__loop *loop;
@@ -52,8 +59,9 @@ struct weft__task {
     int32_t wake;                     /* what the wait that ended came to */
     int32_t cancels;                  /* weft_task_cancel() less weft_task_uncancel() */
     uint32_t callbacks;               /* scopes among them that call back on a cancel */
-    uint32_t cancelled;               /* 1: where it is now new waits fail */
     bool to_recheck;                  /* it is in the list of next_recheck */
+    bool wanted;                      /* somebody has waited for what it holds (sync/lock.h) */
+    uint32_t held; /* things that it must give back, and that do not know it */
     struct weft__child *child;        /* its part in a group; NULL: it belongs to none */
     struct weft__group_errors *errors; /* of the last group it left that failed */
     struct weft__place place;          /* its context variables */

@@ -22,6 +22,7 @@ typedef enum weft_report_kind {
     WEFT_REPORT_SLOW_END,            /* the run is over, and a task that was cancelled goes on */
     WEFT_REPORT_JOB_PENDING,         /* a job in a thread had not ended when its time was up */
     WEFT_REPORT_DESTROYED,           /* somebody waits for what was to be destroyed */
+    WEFT_REPORT_LOCK_HELD,           /* a task ended and holds a lock */
 } weft_report_kind;
 
 /** One report; pointers are valid during the call.  `size` and `message` must be there. */

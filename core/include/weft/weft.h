@@ -14,6 +14,8 @@
 #include <weft/future.h>
 #include <weft/gather.h>
 #include <weft/group.h>
+#include <weft/inline.h>
+#include <weft/lock.h>
 #include <weft/loop.h>
 #include <weft/report.h>
 #include <weft/run.h>

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT
+ * Locks, and what becomes of one whose owner ends. */
+#include "core/sync/lock.h"
+
+#include "core/base/error.h"
+
+#undef weft_lock_acquire /* the functions themselves */
+#undef weft_lock_release
+
+_Static_assert(sizeof(void *) != 8 || sizeof(weft_lock) == 64, "the public size: a cache line");
+_Static_assert(sizeof(void *) != 8 || sizeof(weft_lock_stats) == 40, "the public size");
+
+/* What <weft/inline.h> says of loops and tasks. */
+_Static_assert(offsetof(struct weft_inline_loop, current) == offsetof(struct weft__loop, current) &&
+                   offsetof(struct weft_inline_loop, budget) == offsetof(struct weft__loop, budget),
+               "what programs have compiled in");
+_Static_assert(offsetof(struct weft__task, slot.handle) == 0 &&
+                   offsetof(struct weft_inline_task, cancelled) ==
+                       offsetof(struct weft__task, cancelled),
+               "what programs have compiled in");
+
+const struct weft__wait weft__wait_lock = { "lock", weft__waitq_interrupt };
+
+bool weft__owner_is_dead(weft_task *handle)
+{
+    int r;
+    const struct weft__task *owner = weft__task_at(handle, &r);
+
+    return !owner || owner->outcome.done;
+}
+
+WEFT__COLD int weft__owner_check(weft_task *owner, const struct weft__task *task)
+{
+    int r;
+
+    struct weft__task *holder = weft__task_at(owner, &r);
+
+    if (holder == task) {
+        return weft__words(-EDEADLK, "this task holds it already, and it is not re-entrant");
+    }
+    if (weft__owner_is_dead(owner)) {
+        return weft__words(-EOWNERDEAD,
+                           "the task that held it has ended: look at what it protects, and "
+                           "initialise it again");
+    }
+    if (holder->loop != task->loop) {
+        return weft__misuse(-EXDEV);
+    }
+    holder->wanted = true;
+    return 0;
+}
+
+/* The calls are short where the lock is free: what else can be is out of their way. */
+
+WEFT__COLD static int acquire_slow(weft_lock *lock)
+{
+    weft_waiter waiter;
+    int r = -EINVAL;
+    struct weft__task *task = lock ? weft__self(&r) : NULL;
+
+    if (!task) {
+        return weft__misuse(r);
+    }
+    if (!lock->owner) {
+        weft__task_yield(task); /* it is cancelled */
+        return -ECANCELED;
+    }
+    r = weft__owner_check(lock->owner, task);
+    if (r < 0) {
+        return r;
+    }
+    waiter.gave_up = NULL;
+    waiter.value = &lock->owner;
+    return weft__waitq_park(task, &lock->waiters, &waiter, &weft__wait_lock);
+}
+
+/* It was taken, and the budget is spent. */
+WEFT__COLD static int give_way(struct weft__task *task)
+{
+    weft__task_yield(task);
+    return 0;
+}
+
+int weft_lock_acquire(weft_lock *lock)
+{
+    struct weft__task *task = weft__self_fast();
+
+    if (!task || !lock || lock->owner || task->cancelled) {
+        return acquire_slow(lock);
+    }
+    lock->owner = weft__task_handle(task);
+    return --task->loop->budget < 0 ? give_way(task) : 0;
+}
+
+int weft_lock_acquire_nowait(weft_lock *lock)
+{
+    int r = -EINVAL;
+    struct weft__task *task = lock ? weft__self(&r) : NULL;
+
+    if (!task) {
+        return weft__misuse(r);
+    }
+    if (lock->owner) {
+        r = weft__owner_check(lock->owner, task);
+        return r < 0 ? r : -EAGAIN;
+    }
+    lock->owner = weft__task_handle(task);
+    return 0;
+}
+
+WEFT__COLD static int release_failed(const weft_lock *lock)
+{
+    int r = -EINVAL;
+
+    if (!lock || !weft__self(&r)) {
+        return weft__misuse(r);
+    }
+    return weft__words(-EPERM,
+                       lock->owner ? "another task holds this lock" : "nobody holds this lock");
+}
+
+int weft_lock_release(weft_lock *lock)
+{
+    const struct weft__task *task = weft__self_fast();
+
+    if (!task || !lock || lock->owner != weft__task_handle(task)) {
+        return release_failed(lock);
+    }
+    if (lock->waiters.first) {
+        weft__lock_pass(lock);
+    } else {
+        lock->owner = NULL;
+    }
+    return 0;
+}
+
+void weft_lock_statistics(const weft_lock *lock, weft_lock_stats *ret_stats)
+{
+    *ret_stats = (weft_lock_stats){ .locked = lock->owner != NULL,
+                                    .owner = lock->owner,
+                                    .waiting = lock->waiters.count };
+}
+
+int weft_lock_destroy(weft_lock *lock)
+{
+    int r = lock ? weft__waitq_destroy(&lock->waiters, "lock") : -EINVAL;
+
+    if (r == 0 && lock->owner && !weft__owner_is_dead(lock->owner)) {
+        r = weft__words(-EBUSY, "a task holds this lock");
+    }
+    return r;
+}
+
+/* The end of an owner. */
+
+static bool stands_in_line(const struct weft__task *task)
+{
+    const struct weft__wait *kind = task->waiting;
+
+    return kind == &weft__wait_lock;
+}
+
+struct orphans {
+    weft_task *owner;
+    size_t waiting;
+};
+
+/* A task that waits for something of the dead owner's. */
+static void wake_one(struct weft__slot *slot, void *arg)
+{
+    struct weft__task *task = (struct weft__task *)(void *)slot;
+    struct orphans *orphans = arg;
+    weft_task *const *owner;
+
+    if (task->outcome.done || !stands_in_line(task)) {
+        return;
+    }
+    owner = ((weft_waiter *)task->target)->value;
+    if (owner && *owner == orphans->owner) {
+        orphans->waiting++;
+        weft__waiter_wake(task->target, -EOWNERDEAD);
+    }
+}
+
+WEFT__COLD void weft__owner_ended(void *ended)
+{
+    struct weft__task *task = ended;
+    struct orphans orphans = { .owner = weft__task_handle(task) };
+    weft_report report = { .kind = WEFT_REPORT_LOCK_HELD, .status = -EOWNERDEAD };
+
+    weft__stacks_each(&task->loop->stacks, wake_one, &orphans);
+    if (orphans.waiting) {
+        report.message = "ended and holds a lock that others wait for";
+    } else if (task->held) {
+        report.message = "ended and has not given back what it took";
+    } else {
+        return;
+    }
+    weft__task_describe(task, &report);
+    weft__report(task->loop, &report);
+}

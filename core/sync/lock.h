@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT
+ * Locks from inside: for what hands a lock over in other ways than weft_lock_release(). */
+#ifndef WEFT_CORE_LOCK_H
+#define WEFT_CORE_LOCK_H
+
+#include "core/sync/waitq.h"
+
+#include <weft/lock.h>
+
+/* The running task for what is done without waiting: NULL outside one.  A task that has forked
+ * finds itself in the child, too: there it may take and free what is in memory, and no more. */
+static inline struct weft__task *weft__self_fast(void)
+{
+    struct weft__loop *loop = weft__running;
+
+    return loop ? loop->current : NULL;
+}
+
+/* Whether the task of a handle, an owner's, is there no more. */
+bool weft__owner_is_dead(weft_task *handle);
+
+/* Before a task waits for what `owner` has: 0, and the owner's end will be noticed; or why it
+ * cannot: -EDEADLK, -EOWNERDEAD, -EXDEV. */
+int weft__owner_check(weft_task *owner, const struct weft__task *task);
+
+/* Takes the lock from its owner and gives it to the next, or to nobody. */
+static inline void weft__lock_pass(weft_lock *lock)
+{
+    weft_waiter *next = lock->waiters.first;
+    struct weft__task *task;
+
+    if (!next) {
+        lock->owner = NULL;
+        return;
+    }
+    task = next->owner;
+    lock->owner = weft__task_handle(task);
+    weft__waiter_wake(next, 0);
+    task->wanted |= lock->waiters.first != NULL;
+}
+
+/* A task has ended that somebody waited for, or that has not given back what it had: reports that,
+ * and wakes who waits for it with -EOWNERDEAD.  By way of base/hook.h. */
+void weft__owner_ended(void *task);
+
+/* The kinds of wait whose waiter stands in line for something that has an owner; that one's address
+ * is in waiter->value then: NULL for a condition that waits for its notification. */
+extern const struct weft__wait weft__wait_lock WEFT__HIDDEN;
+extern const struct weft__wait weft__wait_condition WEFT__HIDDEN;
+extern const struct weft__wait weft__wait_read WEFT__HIDDEN;
+extern const struct weft__wait weft__wait_write WEFT__HIDDEN;
+
+#endif
