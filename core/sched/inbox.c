@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The one door for other threads: weft_loop_call_soon_threadsafe().
+ * The door for other threads: weft_loop_call_soon_threadsafe().  Signal handlers have another one,
+ * sched/post.h; the loop looks behind both here.
  *
  * Posts are queued under a lock; the first one since the loop has last looked wakes its backend.
  * The wake is a system call and happens outside of the lock: on one processor the loop would run
@@ -8,6 +9,7 @@
 #include "core/base/shared.h"
 #include "core/sched/handle.h"
 #include "core/sched/signal.h"
+#include "core/sched/post.h"
 
 #include <sched.h>
 
@@ -15,7 +17,8 @@
 static void turn_handle(struct weft__loop *loop)
 {
     pthread_mutex_lock(&loop->inbox.lock);
-    __atomic_store_n(&loop->handle, weft__tag_next(loop->handle, WEFT__CELL_LOW), __ATOMIC_RELAXED);
+    /* In one order with what posters do to `posters` before they read it. */
+    __atomic_store_n(&loop->handle, weft__tag_next(loop->handle, WEFT__CELL_LOW), __ATOMIC_SEQ_CST);
     pthread_mutex_unlock(&loop->inbox.lock);
 }
 
@@ -25,6 +28,7 @@ void weft__inbox_open(struct weft__loop *loop)
 
     atomic_store(&inbox->epoch, loop->epoch);
     inbox->first = inbox->last = NULL;
+    inbox->posts = NULL;
     weft__pool_init(&inbox->pool, sizeof(struct weft__handle));
     turn_handle(loop);
 }
@@ -58,6 +62,7 @@ void weft__inbox_take(struct weft__loop *loop)
         weft__ready(loop, item);
     }
     weft__signals_take(loop);
+    weft__posts_take(loop);
 }
 
 void weft__inbox_give(struct weft__loop *loop, void *cell)

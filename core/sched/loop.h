@@ -48,6 +48,7 @@ struct weft__inbox {
     atomic_uint posters;    /* threads between unlocking and waking: close waits for them */
     struct weft__item *first, *last;
     struct weft__pool pool; /* of their handles; under the lock */
+    struct weft__post *posts; /* pushed without the lock (sched/post.h); the newest first */
 };
 
 #define WEFT__SIGNAL_WORDS 4 /* for 128 signals: no system has more */

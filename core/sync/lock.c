@@ -143,7 +143,7 @@ void weft_lock_statistics(const weft_lock *lock, weft_lock_stats *ret_stats)
 
 int weft_lock_destroy(weft_lock *lock)
 {
-    int r = lock ? weft__waitq_destroy(&lock->waiters, "lock") : -EINVAL;
+    int r = lock ? weft__waitq_destroy(&lock->waiters, "a lock") : -EINVAL;
 
     if (r == 0 && lock->owner && !weft__owner_is_dead(lock->owner)) {
         r = weft__words(-EBUSY, "a task holds this lock");

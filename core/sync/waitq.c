@@ -31,7 +31,10 @@ WEFT__COLD int weft__waitq_check_slow(const weft_waitq *queue)
 {
     int r = 0;
 
-    return weft__loop_find(queue->loop, &r) ? 0 : weft__misuse(r);
+    if (weft__loop_find(queue->loop, &r) || (r == -EBADF && !queue->first)) {
+        return 0;
+    }
+    return weft__misuse(r);
 }
 
 /* A cancel reaches a task that waits in a queue. */
@@ -147,12 +150,13 @@ WEFT__COLD static int report_waiters(const weft_waitq *queue, const char *what)
     char message[80];
 
     if (loop) {
-        snprintf(message, sizeof message, "waits for a %s that was to be destroyed", what);
+        snprintf(message, sizeof message, "waits for %s that was to be destroyed", what);
         for (; waiter; waiter = weft_waitq_next(queue, waiter)) {
             report_waiter(loop, waiter, message);
         }
     }
-    return weft__detail(-EBUSY, "%zu still wait for this %s: wake or cancel them first",
+    return weft__detail(-EBUSY,
+                        "%zu still wait for %s that was to be destroyed: wake or cancel them",
                         queue->count, what);
 }
 

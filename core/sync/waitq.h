@@ -27,15 +27,16 @@ static inline int weft__waitq_bind(weft_waitq *queue, struct weft__loop *loop)
     return (uintptr_t)queue->loop == loop->handle ? 0 : weft__waitq_bind_slow(queue, loop);
 }
 
-/* Checking in full: -EXDEV, -EBADF or -ECHILD when somebody waits whom this thread may not wake. */
+/* Checking in full: -EXDEV or -ECHILD where this thread may not touch the queue, -EBADF where
+ * somebody waits whose loop is closed. */
 int weft__waitq_check_slow(const weft_waitq *queue);
 
-/* Before somebody is woken: 0 where this thread may, also when nobody waits. */
+/* Before somebody is woken, if anybody waits: 0 where this thread may. */
 static inline int weft__waitq_check(const weft_waitq *queue)
 {
     struct weft__loop *loop = weft__running;
 
-    if (!queue->first ||
+    if (!queue->loop ||
         (loop && (uintptr_t)queue->loop == loop->handle && loop->epoch == *weft__fork_word)) {
         return 0;
     }
@@ -149,8 +150,8 @@ void weft__any_leave(struct weft__any *any);
 /* Whether a waiter is one of a task's that waits in several queues. */
 bool weft__waiter_is_any(const weft_waiter *waiter);
 
-/* For weft_X_destroy(): 0 when nobody waits; else reports each of them ("waits for a lock that is
- * being destroyed", `what` is "lock") and returns -EBUSY with words. */
+/* For weft_X_destroy(): 0 when nobody waits; else reports each of them ("waits for a lock that was
+ * to be destroyed", `what` is "a lock") and returns -EBUSY with words. */
 int weft__waitq_destroy(const weft_waitq *queue, const char *what);
 
 #endif

@@ -168,5 +168,5 @@ int64_t weft_waitq_move(weft_waitq *from, weft_waitq *to, size_t n)
 
 int weft_waitq_destroy(weft_waitq *queue)
 {
-    return queue ? weft__waitq_destroy(queue, "wait queue") : -EINVAL;
+    return queue ? weft__waitq_destroy(queue, "a wait queue") : -EINVAL;
 }

@@ -397,7 +397,7 @@ IN_TASK(a_queue_in_which_somebody_waits_is_not_destroyed)
     waiter.value = word;
     EQUAL(weft_waitq_add(&queue, &waiter), 0);
     EQUAL(weft_waitq_destroy(&queue), -EBUSY);
-    CHECK(strstr(weft_error_detail(), "2 still wait for this wait queue") != NULL);
+    CHECK(strstr(weft_error_detail(), "2 still wait for a wait queue") != NULL);
     said = next_report();
     EQUAL(said->kind, WEFT_REPORT_DESTROYED);
     EQUAL(said->status, -EBUSY);

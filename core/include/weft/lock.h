@@ -131,9 +131,5 @@ WEFT_END_DECLS
  *      WEFT_LOCK_SCOPE(&lock, r);
  *      if (r < 0) { return r; } */
 #define WEFT_LOCK_SCOPE(lock, r) WEFT__ENTER_SCOPE(weft_lock, weft_lock, lock, r, __COUNTER__)
-#define WEFT__ENTER_SCOPE(type, verbs, object, r, n) WEFT__ENTER_SCOPE_(type, verbs, object, r, n)
-#define WEFT__ENTER_SCOPE_(type, verbs, object, r, n)                                           \
-    int r;                                                                                      \
-    type *weft__held_##n __attribute__((cleanup(verbs##_leave))) = verbs##_enter((object), &(r))
 
 #endif

@@ -11,6 +11,7 @@
 #include <weft/coro.h>
 #include <weft/error.h>
 #include <weft/executor.h>
+#include <weft/event.h>
 #include <weft/future.h>
 #include <weft/gather.h>
 #include <weft/group.h>
