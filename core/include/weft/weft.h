@@ -22,6 +22,7 @@
 #include <weft/run.h>
 #include <weft/scope.h>
 #include <weft/signal.h>
+#include <weft/semaphore.h>
 #include <weft/task.h>
 #include <weft/thread.h>
 #include <weft/thread_queue.h>
