@@ -29,6 +29,16 @@ bool weft__owner_is_dead(weft_task *handle)
     return !owner || owner->outcome.done;
 }
 
+WEFT__COLD int weft__owner_is_busy(weft_task *handle, const char *what)
+{
+    int r;
+    const struct weft__task *owner = weft__task_at(handle, &r);
+    char name[WEFT__TASK_NAME_MAX];
+
+    weft__task_format_name(name, owner->name, owner->id);
+    return weft__detail(-EBUSY, "task '%s' %s", name, what);
+}
+
 WEFT__COLD int weft__owner_check(weft_task *owner, const struct weft__task *task)
 {
     int r;
@@ -146,7 +156,7 @@ int weft_lock_destroy(weft_lock *lock)
     int r = lock ? weft__waitq_destroy(&lock->waiters, "a lock") : -EINVAL;
 
     if (r == 0 && lock->owner && !weft__owner_is_dead(lock->owner)) {
-        r = weft__words(-EBUSY, "a task holds this lock");
+        r = weft__owner_is_busy(lock->owner, "holds this lock");
     }
     return r;
 }
@@ -157,7 +167,7 @@ static bool stands_in_line(const struct weft__task *task)
 {
     const struct weft__wait *kind = task->waiting;
 
-    return kind == &weft__wait_lock;
+    return kind == &weft__wait_lock || kind == &weft__wait_condition;
 }
 
 struct orphans {

@@ -19,6 +19,9 @@ static inline struct weft__task *weft__self_fast(void)
 /* Whether the task of a handle, an owner's, is there no more. */
 bool weft__owner_is_dead(weft_task *handle);
 
+/* -EBUSY, with words that name the owner, which lives: "task 'x' holds this". */
+int weft__owner_is_busy(weft_task *handle, const char *what);
+
 /* Before a task waits for what `owner` has: 0, and the owner's end will be noticed; or why it
  * cannot: -EDEADLK, -EOWNERDEAD, -EXDEV. */
 int weft__owner_check(weft_task *owner, const struct weft__task *task);

@@ -8,6 +8,7 @@
 #include <weft/cancel.h>
 #include <weft/common.h>
 #include <weft/context.h>
+#include <weft/condition.h>
 #include <weft/coro.h>
 #include <weft/error.h>
 #include <weft/executor.h>
