@@ -5,6 +5,7 @@
 #define WEFT_WEFT_H
 
 #include <weft/await.h>
+#include <weft/barrier.h>
 #include <weft/cancel.h>
 #include <weft/common.h>
 #include <weft/context.h>
