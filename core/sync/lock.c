@@ -167,7 +167,8 @@ static bool stands_in_line(const struct weft__task *task)
 {
     const struct weft__wait *kind = task->waiting;
 
-    return kind == &weft__wait_lock || kind == &weft__wait_condition;
+    return kind == &weft__wait_lock || kind == &weft__wait_condition || kind == &weft__wait_read ||
+           kind == &weft__wait_write;
 }
 
 struct orphans {

@@ -17,11 +17,13 @@
 #include <weft/future.h>
 #include <weft/gather.h>
 #include <weft/group.h>
+#include <weft/guard.h>
 #include <weft/inline.h>
 #include <weft/lock.h>
 #include <weft/loop.h>
 #include <weft/report.h>
 #include <weft/run.h>
+#include <weft/rwlock.h>
 #include <weft/scope.h>
 #include <weft/signal.h>
 #include <weft/semaphore.h>

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ * Read-write locks: one line for both. */
+#include "core/sync/lock.h"
+
+#include "core/base/error.h"
+
+#include <weft/rwlock.h>
+
+_Static_assert(sizeof(void *) != 8 || sizeof(weft_rwlock) == 64, "the public size: a cache line");
+_Static_assert(sizeof(void *) != 8 || sizeof(weft_rwlock_stats) == 40, "the public size");
+
+/* A waiter's `value` is &lock->writer, for weft__owner_ended(). */
+struct rw_waiter {
+    weft_waiter waiter;
+    weft_rwlock *lock;
+    bool writes;
+};
+
+const struct weft__wait weft__wait_read = { "read lock", weft__waitq_interrupt };
+const struct weft__wait weft__wait_write = { "write lock", weft__waitq_interrupt };
+
+static void take(weft_rwlock *lock, struct weft__task *task, bool writes)
+{
+    if (writes) {
+        lock->writer = weft__task_handle(task);
+    } else {
+        lock->readers++;
+        task->held++;
+    }
+}
+
+/* Whether one who is first in the line may have it now. */
+static bool is_free_for(const weft_rwlock *lock, bool writes)
+{
+    return !lock->writer && (!writes || !lock->readers);
+}
+
+/* Lets in who is first in the line, and those behind it as long as it goes. */
+static void let_in(weft_rwlock *lock)
+{
+    while (lock->waiters.first) {
+        struct rw_waiter *next = (struct rw_waiter *)(void *)lock->waiters.first;
+        struct weft__task *task = next->waiter.owner;
+        bool writes = next->writes;
+
+        if (!is_free_for(lock, writes)) {
+            return;
+        }
+        take(lock, task, writes);
+        weft__waiter_wake(&next->waiter, 0);
+        task->wanted |= writes && lock->waiters.first;
+    }
+}
+
+/* A writer that gives up may have kept readers waiting. */
+static void gave_up(weft_waiter *waiter)
+{
+    let_in(((struct rw_waiter *)(void *)waiter)->lock);
+}
+
+/* 0: it was taken; -EAGAIN: it has to be waited for; or why it cannot. */
+static int try(weft_rwlock *lock, struct weft__task *task, bool writes)
+{
+    if (!lock->waiters.first && is_free_for(lock, writes)) {
+        take(lock, task, writes);
+        return 0;
+    }
+    if (lock->writer) {
+        int r = weft__owner_check(lock->writer, task);
+
+        return r < 0 ? r : -EAGAIN;
+    }
+    return -EAGAIN;
+}
+
+static int acquire(weft_rwlock *lock, bool writes)
+{
+    struct rw_waiter waiter = { .lock = lock, .writes = writes };
+    int r = -EINVAL;
+    struct weft__task *task = lock ? weft__self(&r) : NULL;
+
+    if (!task) {
+        return weft__misuse(r);
+    }
+    if (task->cancelled) {
+        weft__task_yield(task);
+        return -ECANCELED;
+    }
+    r = try(lock, task, writes);
+    if (r != -EAGAIN) {
+        weft__task_spend_turn(task);
+        return r;
+    }
+    waiter.waiter.gave_up = gave_up;
+    waiter.waiter.value = &lock->writer;
+    return weft__waitq_park(task, &lock->waiters, &waiter.waiter,
+                            writes ? &weft__wait_write : &weft__wait_read);
+}
+
+static int acquire_nowait(weft_rwlock *lock, bool writes)
+{
+    int r = -EINVAL;
+    struct weft__task *task = lock ? weft__self(&r) : NULL;
+
+    return task ? try(lock, task, writes) : weft__misuse(r);
+}
+
+int weft_rwlock_acquire_read(weft_rwlock *lock)
+{
+    return acquire(lock, false);
+}
+
+int weft_rwlock_acquire_write(weft_rwlock *lock)
+{
+    return acquire(lock, true);
+}
+
+int weft_rwlock_acquire_read_nowait(weft_rwlock *lock)
+{
+    return acquire_nowait(lock, false);
+}
+
+int weft_rwlock_acquire_write_nowait(weft_rwlock *lock)
+{
+    return acquire_nowait(lock, true);
+}
+
+int weft_rwlock_release_read(weft_rwlock *lock)
+{
+    int r = -EINVAL;
+    struct weft__task *task = lock ? weft__self(&r) : NULL;
+
+    if (!task) {
+        return weft__misuse(r);
+    }
+    if (!lock->readers || !task->held) {
+        return weft__words(-EPERM, "this task does not read under this lock");
+    }
+    lock->readers--;
+    task->held--;
+    let_in(lock);
+    return 0;
+}
+
+/* The running task, if it writes; NULL and the error. */
+static struct weft__task *writer_of(const weft_rwlock *lock, int *ret_error)
+{
+    struct weft__task *task;
+
+    *ret_error = -EINVAL;
+    task = lock ? weft__self(ret_error) : NULL;
+    if (task && lock->writer != weft__task_handle(task)) {
+        *ret_error = weft__words(-EPERM, "this task does not write under this lock");
+        return NULL;
+    }
+    return task;
+}
+
+int weft_rwlock_release_write(weft_rwlock *lock)
+{
+    int r;
+
+    if (!writer_of(lock, &r)) {
+        return r;
+    }
+    lock->writer = NULL;
+    let_in(lock);
+    return 0;
+}
+
+int weft_rwlock_downgrade(weft_rwlock *lock)
+{
+    int r;
+    struct weft__task *task = writer_of(lock, &r);
+
+    if (!task) {
+        return r;
+    }
+    lock->writer = NULL;
+    take(lock, task, false);
+    let_in(lock);
+    return 0;
+}
+
+void weft_rwlock_statistics(const weft_rwlock *lock, weft_rwlock_stats *ret_stats)
+{
+    *ret_stats = (weft_rwlock_stats){ .readers = lock->readers,
+                                      .writer = lock->writer,
+                                      .waiting = lock->waiters.count };
+}
+
+int weft_rwlock_destroy(weft_rwlock *lock)
+{
+    int r = lock ? weft__waitq_destroy(&lock->waiters, "a read-write lock") : -EINVAL;
+
+    if (r == 0 && lock->readers) {
+        r = weft__words(-EBUSY, "tasks read under this lock");
+    } else if (r == 0 && lock->writer && !weft__owner_is_dead(lock->writer)) {
+        r = weft__owner_is_busy(lock->writer, "writes under this lock");
+    }
+    return r;
+}
