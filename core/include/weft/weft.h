@@ -19,6 +19,7 @@
 #include <weft/group.h>
 #include <weft/guard.h>
 #include <weft/inline.h>
+#include <weft/limiter.h>
 #include <weft/lock.h>
 #include <weft/loop.h>
 #include <weft/report.h>
