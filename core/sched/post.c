@@ -121,14 +121,6 @@ uint32_t weft__post_bind(struct weft__post *post, struct weft__loop *loop,
     return word & WEFT__POST_COUNT;
 }
 
-uint32_t weft__post_take_unbound(struct weft__post *post)
-{
-    if (weft__post_unbound(post) == 0) {
-        return 0;
-    }
-    return __atomic_exchange_n(&post->word, 0, __ATOMIC_ACQ_REL) & WEFT__POST_COUNT;
-}
-
 /* Takes the whole list; the oldest first. */
 static struct weft__post *take_list(struct weft__loop *loop)
 {

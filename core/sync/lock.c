@@ -39,13 +39,9 @@ WEFT__COLD int weft__owner_is_busy(weft_task *handle, const char *what)
     return weft__detail(-EBUSY, "task '%s' %s", name, what);
 }
 
-WEFT__COLD int weft__owner_check(weft_task *owner, const struct weft__task *task)
+WEFT__COLD int weft__owner_error(weft_task *owner, const struct weft__task *task)
 {
-    int r;
-
-    struct weft__task *holder = weft__task_at(owner, &r);
-
-    if (holder == task) {
+    if (owner == weft__task_handle(task)) {
         return weft__words(-EDEADLK, "this task holds it already, and it is not re-entrant");
     }
     if (weft__owner_is_dead(owner)) {
@@ -53,27 +49,34 @@ WEFT__COLD int weft__owner_check(weft_task *owner, const struct weft__task *task
                            "the task that held it has ended: look at what it protects, and "
                            "initialise it again");
     }
-    if (holder->loop != task->loop) {
-        return weft__misuse(-EXDEV);
-    }
-    holder->wanted = true;
-    return 0;
+    return weft__misuse(-EXDEV);
 }
 
-/* The calls are short where the lock is free: what else can be is out of their way. */
-
-WEFT__COLD static int acquire_slow(weft_lock *lock)
+WEFT__COLD static int acquire_failed(struct weft__task *task, int error)
 {
-    weft_waiter waiter;
+    if (error != -ECANCELED) {
+        return weft__misuse(error);
+    }
+    weft__task_yield(task);
+    return -ECANCELED;
+}
+
+int weft_lock_acquire(weft_lock *lock)
+{
     int r = -EINVAL;
     struct weft__task *task = lock ? weft__self(&r) : NULL;
+    weft_waiter waiter;
 
     if (!task) {
-        return weft__misuse(r);
+        return acquire_failed(NULL, r);
     }
     if (!lock->owner) {
-        weft__task_yield(task); /* it is cancelled */
-        return -ECANCELED;
+        if (task->cancelled) {
+            return acquire_failed(task, -ECANCELED);
+        }
+        lock->owner = weft__task_handle(task);
+        weft__task_spend_turn(task);
+        return 0;
     }
     r = weft__owner_check(lock->owner, task);
     if (r < 0) {
@@ -82,24 +85,6 @@ WEFT__COLD static int acquire_slow(weft_lock *lock)
     waiter.gave_up = NULL;
     waiter.value = &lock->owner;
     return weft__waitq_park(task, &lock->waiters, &waiter, &weft__wait_lock);
-}
-
-/* It was taken, and the budget is spent. */
-WEFT__COLD static int give_way(struct weft__task *task)
-{
-    weft__task_yield(task);
-    return 0;
-}
-
-int weft_lock_acquire(weft_lock *lock)
-{
-    struct weft__task *task = weft__self_fast();
-
-    if (!task || !lock || lock->owner || task->cancelled) {
-        return acquire_slow(lock);
-    }
-    lock->owner = weft__task_handle(task);
-    return --task->loop->budget < 0 ? give_way(task) : 0;
 }
 
 int weft_lock_acquire_nowait(weft_lock *lock)
@@ -118,12 +103,10 @@ int weft_lock_acquire_nowait(weft_lock *lock)
     return 0;
 }
 
-WEFT__COLD static int release_failed(const weft_lock *lock)
+WEFT__COLD static int release_failed(const weft_lock *lock, int error)
 {
-    int r = -EINVAL;
-
-    if (!lock || !weft__self(&r)) {
-        return weft__misuse(r);
+    if (error) {
+        return weft__misuse(error);
     }
     return weft__words(-EPERM,
                        lock->owner ? "another task holds this lock" : "nobody holds this lock");
@@ -131,16 +114,16 @@ WEFT__COLD static int release_failed(const weft_lock *lock)
 
 int weft_lock_release(weft_lock *lock)
 {
-    const struct weft__task *task = weft__self_fast();
+    int r = -EINVAL;
+    const struct weft__task *task = lock ? weft__self(&r) : NULL;
 
-    if (!task || !lock || lock->owner != weft__task_handle(task)) {
-        return release_failed(lock);
+    if (!task) {
+        return release_failed(lock, r);
     }
-    if (lock->waiters.first) {
-        weft__lock_pass(lock);
-    } else {
-        lock->owner = NULL;
+    if (lock->owner != weft__task_handle(task)) {
+        return release_failed(lock, 0);
     }
+    weft__lock_pass(lock);
     return 0;
 }
 

@@ -7,24 +7,28 @@
 
 #include <weft/lock.h>
 
-/* The running task for what is done without waiting: NULL outside one.  A task that has forked
- * finds itself in the child, too: there it may take and free what is in memory, and no more. */
-static inline struct weft__task *weft__self_fast(void)
-{
-    struct weft__loop *loop = weft__running;
-
-    return loop ? loop->current : NULL;
-}
-
 /* Whether the task of a handle, an owner's, is there no more. */
 bool weft__owner_is_dead(weft_task *handle);
 
 /* -EBUSY, with words that name the owner, which lives: "task 'x' holds this". */
 int weft__owner_is_busy(weft_task *handle, const char *what);
 
+/* Why a task cannot wait for what `owner` has. */
+int weft__owner_error(weft_task *owner, const struct weft__task *task);
+
 /* Before a task waits for what `owner` has: 0, and the owner's end will be noticed; or why it
  * cannot: -EDEADLK, -EOWNERDEAD, -EXDEV. */
-int weft__owner_check(weft_task *owner, const struct weft__task *task);
+static inline int weft__owner_check(weft_task *owner, const struct weft__task *task)
+{
+    int r;
+    struct weft__task *holder = weft__task_at(owner, &r);
+
+    if (!holder || holder == task || holder->outcome.done || holder->loop != task->loop) {
+        return weft__owner_error(owner, task);
+    }
+    holder->wanted = true;
+    return 0;
+}
 
 /* Takes the lock from its owner and gives it to the next, or to nobody. */
 static inline void weft__lock_pass(weft_lock *lock)

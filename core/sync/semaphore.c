@@ -51,8 +51,7 @@ static void deliver(struct weft__post *post, uint32_t count)
     add(semaphore, count, weft__tag_address(post->loop, WEFT__CELL_LOW));
 }
 
-/* Whether there is a slot after all, from another thread: 1; 0, and the semaphore is the loop's;
- * -EXDEV. */
+/* Makes the semaphore the loop's, and takes what other threads released before; 0 or -EXDEV. */
 WEFT__COLD static int look_for_posts(weft_semaphore *semaphore, struct weft__loop *loop)
 {
     int64_t n = weft__post_prepare(&semaphore->waiters, &semaphore->post, loop, deliver);
@@ -61,7 +60,7 @@ WEFT__COLD static int look_for_posts(weft_semaphore *semaphore, struct weft__loo
         return (int)n;
     }
     add(semaphore, (uint32_t)n, loop);
-    return semaphore->value > 0;
+    return 0;
 }
 
 int weft_semaphore_acquire(weft_semaphore *semaphore)
@@ -77,15 +76,15 @@ int weft_semaphore_acquire(weft_semaphore *semaphore)
         weft__task_yield(task);
         return -ECANCELED;
     }
-    if (semaphore->value == 0) {
+    if (semaphore->value == 0 && (uintptr_t)semaphore->waiters.loop != task->loop->handle) {
         r = look_for_posts(semaphore, task->loop);
         if (r < 0) {
             return r;
         }
-        if (r == 0) {
-            waiter.gave_up = NULL;
-            return weft__waitq_park(task, &semaphore->waiters, &waiter, &wait_semaphore);
-        }
+    }
+    if (semaphore->value == 0) {
+        waiter.gave_up = NULL;
+        return weft__waitq_park(task, &semaphore->waiters, &waiter, &wait_semaphore);
     }
     semaphore->value--;
     weft__task_spend_turn(task);
