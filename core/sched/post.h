@@ -23,7 +23,8 @@
 
 struct weft__loop;
 
-struct weft__post {
+/* It lies in a weft_post, which is declared as something else. */
+struct __attribute__((may_alias)) weft__post {
     struct weft__post *next;                                  /* in the loop's list */
     void (*deliver)(struct weft__post *post, uint32_t count); /* on the loop's thread */
     uintptr_t loop; /* the handle of the one that it is bound to; any thread reads it */

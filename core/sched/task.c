@@ -75,7 +75,7 @@ static WEFT__INLINE void lay_out(struct weft__task *task, struct weft__loop *loo
     task->callbacks = 0;
     task->cancelled = 0;
     task->to_recheck = false;
-    task->wanted = false;
+    task->wanted = 0;
     task->held = 0;
     task->child = NULL;
     task->errors = NULL;

@@ -60,8 +60,8 @@ struct weft__task {
     int32_t cancels;                  /* weft_task_cancel() less weft_task_uncancel() */
     uint32_t callbacks;               /* scopes among them that call back on a cancel */
     bool to_recheck;                  /* it is in the list of next_recheck */
-    bool wanted;                      /* somebody has waited for what it holds (sync/lock.h) */
-    uint32_t held; /* things that it must give back, and that do not know it */
+    uint32_t wanted;                  /* waiters for what it owns (sync/lock.h) */
+    uint32_t held;                    /* what it must give back, and that does not know it */
     struct weft__child *child;        /* its part in a group; NULL: it belongs to none */
     struct weft__group_errors *errors; /* of the last group it left that failed */
     struct weft__place place;          /* its context variables */

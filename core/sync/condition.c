@@ -16,8 +16,9 @@ struct condition_wait {
 };
 
 /* Puts a waiter that stands in no line any more into that of the lock, which another task holds. */
-static void stand_in_line(weft_waiter *waiter, weft_lock *lock)
+static void stand_in_line(weft_waiter *waiter, weft_lock *lock, struct weft__task *holder)
 {
+    holder->wanted++;
     waiter->value = &lock->owner;
     weft__waitq_push(&lock->waiters, waiter);
 }
@@ -27,6 +28,7 @@ static void interrupt(struct weft__task *task)
 {
     struct condition_wait *wait = task->target;
     weft_lock *lock = wait->lock;
+    struct weft__task *holder;
     int r;
 
     if (wait->waiter.value) {
@@ -39,11 +41,11 @@ static void interrupt(struct weft__task *task)
         weft__wake(task, 0);
         return;
     }
-    r = weft__owner_check(lock->owner, task);
-    if (r < 0) {
-        weft__wake(task, r);
+    holder = weft__owner_of(lock->owner, task, &r);
+    if (holder) {
+        stand_in_line(&wait->waiter, lock, holder);
     } else {
-        stand_in_line(&wait->waiter, lock);
+        weft__wake(task, r);
     }
 }
 
@@ -80,7 +82,7 @@ int weft_condition_wait(weft_condition *condition)
     }
     wait.waiter.owner = task;
     weft__waitq_push(&condition->waiters, &wait.waiter);
-    weft__lock_pass(wait.lock);
+    weft__lock_pass(wait.lock, task);
     r = weft__task_park(task, &weft__wait_condition, &wait.waiter);
     return r == 0 && wait.cancelled ? -ECANCELED : r;
 }
@@ -117,8 +119,7 @@ int64_t weft_condition_notify(weft_condition *condition, size_t n)
         weft_waiter *waiter = condition->waiters.first;
 
         weft__waiter_unlink(waiter);
-        stand_in_line(waiter, weft_condition_get_lock(condition));
-        task->wanted = true;
+        stand_in_line(waiter, weft_condition_get_lock(condition), task);
     }
     return (int64_t)notified;
 }

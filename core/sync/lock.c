@@ -19,7 +19,19 @@ _Static_assert(offsetof(struct weft__task, slot.handle) == 0 &&
                        offsetof(struct weft__task, cancelled),
                "what programs have compiled in");
 
-const struct weft__wait weft__wait_lock = { "lock", weft__waitq_interrupt };
+void weft__owner_interrupt(struct weft__task *task)
+{
+    int r;
+    weft_task *const *owner = ((weft_waiter *)task->target)->value;
+    struct weft__task *holder = weft__task_at(*owner, &r);
+
+    if (holder) { /* readers have none */
+        holder->wanted--;
+    }
+    weft__waitq_interrupt(task);
+}
+
+const struct weft__wait weft__wait_lock = { "lock", weft__owner_interrupt };
 
 bool weft__owner_is_dead(weft_task *handle)
 {
@@ -64,7 +76,7 @@ WEFT__COLD static int acquire_failed(struct weft__task *task, int error)
 int weft_lock_acquire(weft_lock *lock)
 {
     int r = -EINVAL;
-    struct weft__task *task = lock ? weft__self(&r) : NULL;
+    struct weft__task *task = lock ? weft__self(&r) : NULL, *holder;
     weft_waiter waiter;
 
     if (!task) {
@@ -78,10 +90,15 @@ int weft_lock_acquire(weft_lock *lock)
         weft__task_spend_turn(task);
         return 0;
     }
-    r = weft__owner_check(lock->owner, task);
+    holder = weft__owner_of(lock->owner, task, &r);
+    if (!holder) {
+        return r;
+    }
+    r = weft__waitq_bind(&lock->waiters, task->loop);
     if (r < 0) {
         return r;
     }
+    holder->wanted++;
     waiter.gave_up = NULL;
     waiter.value = &lock->owner;
     return weft__waitq_park(task, &lock->waiters, &waiter, &weft__wait_lock);
@@ -96,8 +113,7 @@ int weft_lock_acquire_nowait(weft_lock *lock)
         return weft__misuse(r);
     }
     if (lock->owner) {
-        r = weft__owner_check(lock->owner, task);
-        return r < 0 ? r : -EAGAIN;
+        return weft__owner_of(lock->owner, task, &r) ? -EAGAIN : r;
     }
     lock->owner = weft__task_handle(task);
     return 0;
@@ -115,7 +131,7 @@ WEFT__COLD static int release_failed(const weft_lock *lock, int error)
 int weft_lock_release(weft_lock *lock)
 {
     int r = -EINVAL;
-    const struct weft__task *task = lock ? weft__self(&r) : NULL;
+    struct weft__task *task = lock ? weft__self(&r) : NULL;
 
     if (!task) {
         return release_failed(lock, r);
@@ -123,7 +139,7 @@ int weft_lock_release(weft_lock *lock)
     if (lock->owner != weft__task_handle(task)) {
         return release_failed(lock, 0);
     }
-    weft__lock_pass(lock);
+    weft__lock_pass(lock, task);
     return 0;
 }
 
@@ -154,24 +170,17 @@ static bool stands_in_line(const struct weft__task *task)
            kind == &weft__wait_write;
 }
 
-struct orphans {
-    weft_task *owner;
-    size_t waiting;
-};
-
 /* A task that waits for something of the dead owner's. */
 static void wake_one(struct weft__slot *slot, void *arg)
 {
     struct weft__task *task = (struct weft__task *)(void *)slot;
-    struct orphans *orphans = arg;
     weft_task *const *owner;
 
     if (task->outcome.done || !stands_in_line(task)) {
         return;
     }
     owner = ((weft_waiter *)task->target)->value;
-    if (owner && *owner == orphans->owner) {
-        orphans->waiting++;
+    if (owner && *owner == arg) {
         weft__waiter_wake(task->target, -EOWNERDEAD);
     }
 }
@@ -179,16 +188,15 @@ static void wake_one(struct weft__slot *slot, void *arg)
 WEFT__COLD void weft__owner_ended(void *ended)
 {
     struct weft__task *task = ended;
-    struct orphans orphans = { .owner = weft__task_handle(task) };
-    weft_report report = { .kind = WEFT_REPORT_LOCK_HELD, .status = -EOWNERDEAD };
+    weft_report report = {
+        .kind = WEFT_REPORT_LOCK_HELD,
+        .status = -EOWNERDEAD,
+        .message = task->wanted ? "ended and holds a lock that others wait for" :
+                                  "ended and has not given back what it took",
+    };
 
-    weft__stacks_each(&task->loop->stacks, wake_one, &orphans);
-    if (orphans.waiting) {
-        report.message = "ended and holds a lock that others wait for";
-    } else if (task->held) {
-        report.message = "ended and has not given back what it took";
-    } else {
-        return;
+    if (task->wanted) {
+        weft__stacks_each(&task->loop->stacks, wake_one, weft__task_handle(task));
     }
     weft__task_describe(task, &report);
     weft__report(task->loop, &report);

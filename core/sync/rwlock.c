@@ -16,8 +16,8 @@ struct rw_waiter {
     bool writes;
 };
 
-const struct weft__wait weft__wait_read = { "read lock", weft__waitq_interrupt };
-const struct weft__wait weft__wait_write = { "write lock", weft__waitq_interrupt };
+const struct weft__wait weft__wait_read = { "read lock", weft__owner_interrupt };
+const struct weft__wait weft__wait_write = { "write lock", weft__owner_interrupt };
 
 static void take(weft_rwlock *lock, struct weft__task *task, bool writes)
 {
@@ -48,7 +48,7 @@ static void let_in(weft_rwlock *lock)
         }
         take(lock, task, writes);
         weft__waiter_wake(&next->waiter, 0);
-        task->wanted |= writes && lock->waiters.first;
+        task->wanted += writes ? (uint32_t)lock->waiters.count : 0;
     }
 }
 
@@ -61,21 +61,38 @@ static void gave_up(weft_waiter *waiter)
 /* 0: it was taken; -EAGAIN: it has to be waited for; or why it cannot. */
 static int try(weft_rwlock *lock, struct weft__task *task, bool writes)
 {
+    int r;
+
     if (!lock->waiters.first && is_free_for(lock, writes)) {
         take(lock, task, writes);
         return 0;
     }
-    if (lock->writer) {
-        int r = weft__owner_check(lock->writer, task);
-
-        return r < 0 ? r : -EAGAIN;
+    if (lock->writer && !weft__owner_of(lock->writer, task, &r)) {
+        return r;
     }
     return -EAGAIN;
 }
 
-static int acquire(weft_rwlock *lock, bool writes)
+/* Stands in the line. */
+static int wait(weft_rwlock *lock, struct weft__task *task, bool writes)
 {
     struct rw_waiter waiter = { .lock = lock, .writes = writes };
+    int r = weft__waitq_bind(&lock->waiters, task->loop);
+
+    if (r < 0) {
+        return r;
+    }
+    if (lock->writer) {
+        weft__owner_of(lock->writer, task, &r)->wanted++;
+    }
+    waiter.waiter.gave_up = gave_up;
+    waiter.waiter.value = &lock->writer;
+    return weft__waitq_park(task, &lock->waiters, &waiter.waiter,
+                            writes ? &weft__wait_write : &weft__wait_read);
+}
+
+static int acquire(weft_rwlock *lock, bool writes)
+{
     int r = -EINVAL;
     struct weft__task *task = lock ? weft__self(&r) : NULL;
 
@@ -87,14 +104,11 @@ static int acquire(weft_rwlock *lock, bool writes)
         return -ECANCELED;
     }
     r = try(lock, task, writes);
-    if (r != -EAGAIN) {
-        weft__task_spend_turn(task);
-        return r;
+    if (r == -EAGAIN) {
+        return wait(lock, task, writes);
     }
-    waiter.waiter.gave_up = gave_up;
-    waiter.waiter.value = &lock->writer;
-    return weft__waitq_park(task, &lock->waiters, &waiter.waiter,
-                            writes ? &weft__wait_write : &weft__wait_read);
+    weft__task_spend_turn(task);
+    return r;
 }
 
 static int acquire_nowait(weft_rwlock *lock, bool writes)
@@ -156,14 +170,21 @@ static struct weft__task *writer_of(const weft_rwlock *lock, int *ret_error)
     return task;
 }
 
+static void stop_writing(weft_rwlock *lock, struct weft__task *task)
+{
+    task->wanted -= (uint32_t)lock->waiters.count;
+    lock->writer = NULL;
+}
+
 int weft_rwlock_release_write(weft_rwlock *lock)
 {
     int r;
+    struct weft__task *task = writer_of(lock, &r);
 
-    if (!writer_of(lock, &r)) {
+    if (!task) {
         return r;
     }
-    lock->writer = NULL;
+    stop_writing(lock, task);
     let_in(lock);
     return 0;
 }
@@ -176,7 +197,7 @@ int weft_rwlock_downgrade(weft_rwlock *lock)
     if (!task) {
         return r;
     }
-    lock->writer = NULL;
+    stop_writing(lock, task);
     take(lock, task, false);
     let_in(lock);
     return 0;

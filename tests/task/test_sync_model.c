@@ -70,9 +70,28 @@ static bool reader_is_first(void)
     return first && ((struct weft__task *)first->owner)->waiting == &weft__wait_read;
 }
 
+/* Owners know how many wait for what they have. */
+static void look_at_owners(void)
+{
+    for (int i = 0; i < WORKERS; i++) {
+        int r;
+        struct weft__task *task = weft__task_at(workers[i], &r);
+        size_t wanted = 0;
+
+        if (!task || task->outcome.done) {
+            continue;
+        }
+        wanted += all.lock.owner == workers[i] ? all.lock.waiters.count : 0;
+        wanted += all.rwlock.writer == workers[i] ? all.rwlock.waiters.count : 0;
+        wanted += all.condition.own.owner == workers[i] ? all.condition.own.waiters.count : 0;
+        expect(task->wanted == wanted, "an owner does not know who waits for it");
+    }
+}
+
 /* Nobody waits for what is free. */
 static void look(void)
 {
+    look_at_owners();
     expect(all.lock.owner || !all.lock.waiters.first, "the lock is free and waited for");
     expect(!all.slots.value || !all.slots.waiters.first, "a slot is free and waited for");
     expect(all.rwlock.writer || all.rwlock.readers || !all.rwlock.waiters.first,
