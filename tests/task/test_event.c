@@ -203,6 +203,26 @@ IN_LOOP(an_event_serves_one_loop_after_the_other)
     HAPPENED("no a b c");
 }
 
+/* More often than the word of a post can count its bindings. */
+IN_LOOP(an_event_serves_three_hundred_loops)
+{
+    fresh();
+    for (int i = 0; i < 300; i++) {
+        weft_loop *next = open_loop();
+        weft_task *a = weft_loop_create_task(next, waits_for_it(""), NULL);
+
+        EQUAL(weft_loop_run_until_complete(next, sleeps(0)), 0);
+        EQUAL(weft_event_set_threadsafe(&event), 0);
+        EQUAL(weft_loop_run_until_complete(next, a), 0);
+        EQUAL(weft_event_clear(&event), 0);
+        EQUAL(weft_loop_close(next), 0);
+        if (i % 2) {
+            EQUAL(weft_event_set_threadsafe(&event), 0); /* the next one finds it set */
+        }
+    }
+    HAPPENED("");
+}
+
 IN_TASK(an_event_that_is_waited_for_is_not_destroyed)
 {
     fresh();
@@ -445,6 +465,7 @@ static CU_TestInfo tests[] = {
     TEST(another_thread_needs_the_threadsafe_call),
     TEST(only_tasks_wait_and_anybody_sets),
     TEST(an_event_serves_one_loop_after_the_other),
+    TEST(an_event_serves_three_hundred_loops),
     TEST(an_event_that_is_waited_for_is_not_destroyed),
     TEST(a_thread_sets_it_before_anybody_waits),
     TEST(a_thread_sets_it_while_tasks_wait),

@@ -288,6 +288,7 @@ WEFT_ASYNC(borrows_many)
         n += tried(weft_limiter_acquire_on_behalf_of(&own, &who[i])) == 0;
     }
     EQUAL(own.borrowed, n);
+    EQUAL(weft_limiter_destroy(&own), n ? -EBUSY : 0);
     for (int i = 0; i < 40; i++) {
         weft_limiter_release_on_behalf_of(&own, &who[i]);
     }

@@ -384,6 +384,24 @@ IN_LOOP(whoever_waits_while_its_loop_stands_still_can_be_woken)
     HAPPENED("a");
 }
 
+IN_LOOP(who_was_left_in_a_queue_by_a_closed_loop_is_not_touched)
+{
+    weft_loop *second = open_loop();
+
+    fresh();
+    weft_task_detach(weft_loop_create_task(loop, waits_in(&queue, "never"), NULL));
+    EQUAL(run(sleeps(0)), 0);
+    close_loop();
+    EQUAL(next_report()->kind, WEFT_REPORT_PENDING);
+    EQUAL(weft_waitq_wake(&queue, 1), -EBADF);
+    EQUAL(weft_waiter_wake(queue.first, 0), -EBADF);
+    EQUAL(weft_waitq_destroy(&queue), -EBUSY);
+    EQUAL(weft_loop_run_until_complete(second, waits_in(&queue, "no")), -EXDEV);
+    EQUAL(queue.count, 1);
+    weft_loop_close(second);
+    HAPPENED("no");
+}
+
 IN_TASK(a_queue_in_which_somebody_waits_is_not_destroyed)
 {
     weft_waiter waiter = WEFT_WAITER_INIT;
@@ -475,6 +493,7 @@ static CU_TestInfo tests[] = {
     TEST(another_thread_cannot_wake),
     TEST(a_queue_belongs_to_one_loop_until_that_is_closed),
     TEST(whoever_waits_while_its_loop_stands_still_can_be_woken),
+    TEST(who_was_left_in_a_queue_by_a_closed_loop_is_not_touched),
     TEST(a_queue_in_which_somebody_waits_is_not_destroyed),
     TEST(what_is_handed_over_is_never_lost),
     CU_TEST_INFO_NULL,
