@@ -37,8 +37,9 @@ WEFT_END_DECLS
 /* What the macros are made of that take something for the rest of a block: `verbs`_enter() gives
  * what `verbs`_leave() gives back, or NULL. */
 #define WEFT__ENTER_SCOPE(type, verbs, object, r, n) WEFT__ENTER_SCOPE_(type, verbs, object, r, n)
-#define WEFT__ENTER_SCOPE_(type, verbs, object, r, n)                                           \
-    int r;                                                                                      \
-    type *weft__held_##n __attribute__((cleanup(verbs##_leave))) = verbs##_enter((object), &(r))
+#define WEFT__ENTER_SCOPE_(type, verbs, object, r, n)                        \
+    int r;                                                                   \
+    type *weft__held_##n __attribute__((cleanup(verbs##_leave))) WEFT_UNUSED = \
+        verbs##_enter((object), &(r))
 
 #endif
