@@ -19,7 +19,7 @@
 
 #include <pthread.h>
 
-/* A context object: a cell of a pool of the process. */
+/* A context object: a cell of a pool that the threads share. */
 struct weft__context {
     uintptr_t handle;
     pthread_mutex_t lock; /* of all that follows */
@@ -78,9 +78,5 @@ void *weft__context_get(struct weft__context *context, const weft_context_var *v
 
 /* Changes both counts of a context, which goes when they are 0. */
 void weft__context_count(struct weft__context *context, int holds, int pins);
-
-/* Frees the memory of contexts that are gone: only for a test that counts bytes and keeps no
- * handle. */
-void weft__contexts_clear(void);
 
 #endif

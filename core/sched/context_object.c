@@ -2,15 +2,10 @@
  * Context objects: made, held, entered. */
 #include "core/base/error.h"
 #include "core/base/mem.h"
+#include "core/base/shared.h"
 #include "core/sched/task.h"
 
-/* They belong to no loop. */
-static struct {
-    pthread_mutex_t lock;
-    struct weft__pool pool;
-} contexts = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-#define CELL ((sizeof(struct weft__context) + 63) & ~(size_t)63)
+static struct weft__shared contexts = WEFT__SHARED_INIT(sizeof(struct weft__context));
 
 void *weft__context_get(struct weft__context *context, const weft_context_var *var)
 {
@@ -24,38 +19,16 @@ void *weft__context_get(struct weft__context *context, const weft_context_var *v
     return value;
 }
 
-static void give_cell(struct weft__context *context)
-{
-    pthread_mutex_lock(&contexts.lock);
-    weft__pool_give(&contexts.pool, context);
-    pthread_mutex_unlock(&contexts.lock);
-}
-
-void weft__contexts_clear(void)
-{
-    pthread_mutex_lock(&contexts.lock);
-    if (contexts.pool.cell_size && contexts.pool.live == 0) {
-        weft__pool_fini(&contexts.pool);
-    }
-    pthread_mutex_unlock(&contexts.lock);
-}
-
 /* A context object with `vars`, which are taken, one hold and `pins`; NULL without memory. */
 static struct weft__context *new_context(struct weft__vars *vars, uint64_t id, uint32_t pins)
 {
-    struct weft__context *context;
+    struct weft__context *context = weft__shared_take(&contexts);
 
-    pthread_mutex_lock(&contexts.lock);
-    if (!contexts.pool.cell_size) {
-        weft__pool_init(&contexts.pool, CELL);
-    }
-    context = weft__pool_take(&contexts.pool);
-    pthread_mutex_unlock(&contexts.lock);
     if (!context) {
         return NULL;
     }
     if (weft__fault() < 0 || pthread_mutex_init(&context->lock, NULL) != 0) {
-        give_cell(context);
+        weft__shared_give(&contexts, context);
         return NULL;
     }
     context->vars = vars;
@@ -80,7 +53,7 @@ void weft__context_count(struct weft__context *context, int holds, int pins)
         struct weft__vars *vars = context->vars;
 
         pthread_mutex_destroy(&context->lock);
-        give_cell(context);
+        weft__shared_give(&contexts, context);
         weft__vars_unref(vars);
     }
 }

@@ -287,7 +287,6 @@ size_t live_blocks(void)
 {
     weft_error_clear();
     weft__loop_depot_clear();
-    weft__contexts_clear();
     weft__shared_clear();
     weft__pool_depot_clear();
     weft__stacks_depot_clear();
