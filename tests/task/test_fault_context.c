@@ -103,6 +103,21 @@ static int makes_contexts(void)
     return run_in_loop(uses_contexts());
 }
 
+static int runs_twice(void)
+{
+    weft_run_options options = { .backend = backend() };
+    weft_runner runner;
+    int r = tried(weft_runner_open(&runner, &options));
+
+    if (r < 0) {
+        return r;
+    }
+    tried(weft_loop_set_exception_handler(weft_runner_get_loop(&runner), keep_report, NULL));
+    tried(weft_runner_run(&runner, setting()));
+    tried(weft_runner_run(&runner, setting()));
+    return tried(weft_runner_close(&runner));
+}
+
 /* Callbacks that carry one. */
 
 static void future_done(weft_future *future, void *arg)
@@ -175,11 +190,13 @@ static int carries(void)
 
 EACH_FAULT_WHILE_IT(sets_outside)
 EACH_FAULT_WHILE_IT(makes_contexts)
+EACH_FAULT_WHILE_IT(runs_twice)
 EACH_FAULT_WHILE_IT(carries)
 
 static CU_TestInfo tests[] = {
     TEST(each_fault_while_it_sets_outside),
     TEST(each_fault_while_it_makes_contexts),
+    TEST(each_fault_while_it_runs_twice),
     TEST(each_fault_while_it_carries),
     CU_TEST_INFO_NULL,
 };
