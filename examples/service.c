@@ -128,8 +128,8 @@ WEFT_ASYNC(serve_client, (int, fd))
             char text[32];
 
             ctime_r(&now, text);
-            r = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-            served++;
+            r = send(fd, text, strlen(text), MSG_NOSIGNAL) < 0 ? -errno : weft_sleep(0);
+            served++; /* and then others have a turn, also while this one never pauses */
         } else {
             break;
         }
@@ -147,6 +147,7 @@ WEFT_ASYNC(accept_clients, (int, listener), (weft_task_group *, clients))
 
         if (fd >= 0) {
             weft_task_group_create_task(clients, serve_client(fd), NULL);
+            r = weft_sleep(0);
         } else if (errno == EAGAIN) {
             r = wait_readable(listener);
         } else {

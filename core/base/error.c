@@ -170,6 +170,31 @@ int weft__words_are_about(void)
     return said;
 }
 
+struct weft__kept_words weft__words_keep(void)
+{
+    struct weft__kept_words kept = { .error = said, .sentence = sentence };
+
+    if (words) {
+        kept.detail = words->detail;
+        words->detail = NULL;
+    }
+    return kept;
+}
+
+void weft__words_give_back(const struct weft__kept_words *kept)
+{
+    struct words *mine = kept->detail ? get_words() : words;
+
+    said = kept->error;
+    sentence = kept->sentence;
+    if (mine) {
+        weft__free(mine->detail);
+        mine->detail = kept->detail;
+    } else {
+        weft__free(kept->detail);
+    }
+}
+
 int weft__detail(int error, const char *format, ...)
 {
     int saved = errno;

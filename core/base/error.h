@@ -13,6 +13,15 @@ int weft__words(int error, const char *text);
 /* The error that this thread's words are about; 0: there are none. */
 int weft__words_are_about(void);
 
+/* This thread's words, put aside while something runs that may leave others, and given back. */
+struct weft__kept_words {
+    int error;
+    const char *sentence;
+    char *detail;
+};
+struct weft__kept_words weft__words_keep(void);
+void weft__words_give_back(const struct weft__kept_words *kept);
+
 /* Keeps the words for this thread and returns `error`, so that a failing call ends with
  *     return weft__detail(-ENOENT, "no backend is called '%s'", name);
  * Without memory for them the error goes out without words. */

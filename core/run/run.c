@@ -9,6 +9,7 @@
 
 static int run(weft_coro *coro, const weft_run_options *options, int *ret_signum)
 {
+    struct weft__kept_words words;
     weft_runner runner;
     int r = weft__tag_error(coro);
 
@@ -19,7 +20,9 @@ static int run(weft_coro *coro, const weft_run_options *options, int *ret_signum
     }
     r = weft_runner_run(&runner, coro);
     *ret_signum = weft_runner_signal(&runner);
+    words = weft__words_keep(); /* they are about main; those who are left may leave others */
     weft_runner_close(&runner);
+    weft__words_give_back(&words);
     return r;
 }
 

@@ -130,7 +130,8 @@ int weft_runner_signal(const weft_runner *runner)
 /* One main task, and the signals that end it. */
 struct ending {
     struct weft__task *main;
-    int signum; /* that cancelled it, or 0 */
+    int signum; /* the first that cancelled it, or 0 */
+    int count;  /* how many did */
     int late;   /* that came when it had ended, or 0 */
     bool taken[2]; /* SIGINT and SIGTERM were taken over */
 };
@@ -145,7 +146,8 @@ static void on_signal(void *arg, int signum)
         ending->late = signum;
         return;
     }
-    ending->signum = signum;
+    ending->signum = ending->signum ? ending->signum : signum;
+    ending->count++;
     weft__task_cancel_by(ending->main, NULL, WEFT_CANCEL_SIGNAL,
                          signum == SIGINT ? "SIGINT" : "SIGTERM");
 }
@@ -179,16 +181,16 @@ static void give_signals(struct ending *ending)
         }
     }
     if (ending->late) {
-        raise(ending->late);
+        kill(getpid(), ending->late); /* this thread may block it */
     }
 }
 
 /* ---- running ---- */
 
-/* Main has ended: whether a signal did that, and nobody else. */
+/* Main has ended: whether signals did that, and nobody else. */
 static bool was_ended(const struct ending *ending, int status)
 {
-    return status == -ECANCELED && ending->signum && ending->main->cancels == 1;
+    return status == -ECANCELED && ending->count > 0 && ending->main->cancels == ending->count;
 }
 
 static int run_main(struct weft__runner *runner, struct weft__loop *loop, weft_coro *coro)

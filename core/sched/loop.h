@@ -66,8 +66,9 @@ struct weft__signal_port {
     atomic_uint epoch;              /* the loop's; another one's in a forked child */
     atomic_uint users;              /* handlers that may wake the loop: its close waits for them */
     struct weft__signal_set wanted; /* by callbacks and receivers */
-    struct weft__signal_set ends;   /* end the run: the first one does, and puts the action back */
-    struct weft__signal_set came;   /* and the loop has not looked yet */
+    struct weft__signal_set came;   /* for them, and the loop has not looked yet */
+    struct weft__signal_set ends;   /* are to end the run: the first one is, */
+    struct weft__signal_set ended;  /* and then in here until the loop looks */
 };
 
 struct weft__loop {

@@ -22,10 +22,8 @@ static void answer(struct weft__signal_receiver *receiver, int result)
     weft__wake(task, result);
 }
 
-bool weft__signal_receive(struct weft__signals *signals, int signum)
+void weft__signal_receive(struct weft__signals *signals, int signum)
 {
-    bool taken = false;
-
     for (struct weft__list *link = signals->receivers.next; link != &signals->receivers;
          link = link->next) {
         struct weft__signal_receiver *receiver = at(link);
@@ -33,14 +31,12 @@ bool weft__signal_receive(struct weft__signals *signals, int signum)
         if (!weft__signal_in(&receiver->wanted, signum)) {
             continue;
         }
-        taken = true;
         if (receiver->waiter) {
             answer(receiver, signum);
         } else {
             weft__signal_add(&receiver->came, signum);
         }
     }
-    return taken;
 }
 
 /* Gives up the signals of a receiver, which is off the list. */

@@ -9,62 +9,107 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_POINTER_LOCK_FREE == 2,
                "a signal handler may note what came only without locks");
 
-/* What was there before us; the handler reads it when nobody wants the signal. */
-struct action {
-    struct sigaction before;
-    unsigned users; /* loops that want it, once for each callback and receiver */
-    uint32_t epoch; /* the process's; a forked child's differs: then there are no users */
-};
-
-/* Changed under the lock, which no handler takes. */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct action actions[NSIG];
+/* What was there before us; changed under the lock, which no handler takes, and only while our
+ * handler is not installed. */
+static struct sigaction before[NSIG];
 static _Atomic(struct weft__signal_port *) ports;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* A child of fork(2) has one thread: none holds the lock. */
+static void reopen_lock(void)
+{
+    pthread_mutex_init(&lock, NULL);
+}
+
+static bool is_ours(const struct sigaction *action);
 
 /* ---- the handler ---- */
 
-/* Notes the signal for one loop; returns whether it wants it. */
-static bool note(struct weft__signal_port *port, int signum, bool *ret_ends)
+static void wake(struct weft__loop *loop)
 {
-    struct weft__loop *loop;
-    bool wanted = false, ends = false;
+    if (!atomic_exchange(&loop->inbox.posted, true)) {
+        (void)loop->ops->wake(loop->be);
+    }
+}
 
-    atomic_fetch_add(&port->users, 1);
-    loop = atomic_load(&port->loop);
-    if (loop && atomic_load(&port->epoch) == *weft__fork_word) {
-        wanted = weft__signal_in(&port->wanted, signum);
-        ends = !wanted && weft__signal_in(&port->ends, signum);
-    }
-    if (wanted || ends) {
+/* Notes the signal for a loop if a callback or receiver of it wants it. */
+static bool note(struct weft__signal_port *port, struct weft__loop *loop, int signum)
+{
+    bool wanted = weft__signal_in(&port->wanted, signum);
+
+    if (wanted) {
         weft__signal_add(&port->came, signum);
-        if (!atomic_exchange(&loop->inbox.posted, true)) {
-            (void)loop->ops->wake(loop->be);
-        }
+        wake(loop);
     }
-    atomic_fetch_sub(&port->users, 1);
-    *ret_ends |= ends;
     return wanted;
 }
 
-/* Async-signal-safe.  What nobody wants, or is to end the run, gets back the action it had: the
- * former also has it now, as if weft were not there. */
+/* Notes it for a loop whose run it is to end, once. */
+static bool note_end(struct weft__signal_port *port, struct weft__loop *loop, int signum)
+{
+    bool ends = weft__signal_drop(&port->ends, signum);
+
+    if (ends) {
+        weft__signal_add(&port->ended, signum);
+        wake(loop);
+    }
+    return ends;
+}
+
+/* For each loop of this process that is open; returns whether it was noted. */
+static bool each_port(int signum,
+                      bool (*noted)(struct weft__signal_port *, struct weft__loop *, int))
+{
+    bool any = false;
+
+    for (struct weft__signal_port *port = atomic_load(&ports); port; port = port->next) {
+        struct weft__loop *loop;
+
+        atomic_fetch_add(&port->users, 1);
+        loop = atomic_load(&port->loop);
+        if (loop && atomic_load(&port->epoch) == *weft__fork_word) {
+            any |= noted(port, loop, signum);
+        }
+        atomic_fetch_sub(&port->users, 1);
+    }
+    return any;
+}
+
+/* The signal comes once more, as it came. */
+static void send_again(int signum, siginfo_t *info)
+{
+#if defined SYS_rt_tgsigqueueinfo && defined SYS_gettid
+    if (syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), signum, info) == 0) {
+        return;
+    }
+#else
+    (void)info;
+#endif
+    raise(signum);
+}
+
+/* Async-signal-safe.  What nobody wants, or ends the run, gets back the action that it had, and the
+ * former has it now, as if weft were not there; unless somebody else's handler has called us. */
 static void on_signal(int signum, siginfo_t *info, void *context)
 {
     int saved = errno;
-    bool wanted = false, ends = false;
+    struct sigaction now;
 
-    (void)info, (void)context;
-    for (struct weft__signal_port *port = atomic_load(&ports); port; port = port->next) {
-        wanted |= note(port, signum, &ends);
-    }
-    if (!wanted) {
-        sigaction(signum, &actions[signum].before, NULL);
-        if (!ends) {
-            raise(signum);
+    (void)context;
+    if (!each_port(signum, note)) {
+        bool ends = each_port(signum, note_end);
+
+        if (sigaction(signum, NULL, &now) == 0 && is_ours(&now)) {
+            sigaction(signum, &before[signum], NULL);
+            if (!ends) {
+                send_again(signum, info);
+            }
         }
     }
     errno = saved;
@@ -78,6 +123,15 @@ static bool is_ours(const struct sigaction *action)
 static bool is_default(const struct sigaction *action)
 {
     return !(action->sa_flags & SA_SIGINFO) && action->sa_handler == SIG_DFL;
+}
+
+/* Until no handler is at a port that might have seen what it was before.  Those of other threads
+ * take no time, and this one is in none. */
+static void settle(const struct weft__signal_port *port)
+{
+    while (atomic_load(&port->users) > 0) {
+        sched_yield();
+    }
 }
 
 /* ---- who wants what ---- */
@@ -107,49 +161,41 @@ int weft__signal_check(int signum)
     return 0;
 }
 
-/* Under the lock: this process's record of a signal. */
-static struct action *action_of(int signum)
-{
-    struct action *action = &actions[signum];
-
-    if (action->epoch != *weft__fork_word) {
-        action->epoch = *weft__fork_word;
-        action->users = 0;
-    }
-    return action;
-}
-
 /* Under the lock: our handler, where it is not. */
 static int install(int signum)
 {
-    struct action *action = action_of(signum);
     struct sigaction now, ours = { .sa_sigaction = on_signal,
                                    .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK };
 
     if (WEFT__SYS(sigaction(signum, NULL, &now)) < 0) {
-        return -errno;
+        return errno == EINVAL ? weft__detail(-EINVAL, "the system keeps signal %d for itself",
+                                              signum)
+                               : -errno;
     }
     if (!is_ours(&now)) {
         sigemptyset(&ours.sa_mask);
-        action->before = now;
+        before[signum] = now;
         if (sigaction(signum, &ours, NULL) < 0) {
             return -errno;
         }
     }
-    action->users++;
     return 0;
 }
 
-/* Under the lock: the action that was there, once nobody wants the signal, unless somebody else has
- * set another one. */
+static bool asks(struct weft__signal_port *port, struct weft__loop *loop, int signum)
+{
+    (void)loop;
+    return weft__signal_in(&port->wanted, signum) || weft__signal_in(&port->ends, signum);
+}
+
+/* Under the lock: the action that was there, once nobody asks for the signal, unless somebody else
+ * has set another one. */
 static void uninstall(int signum)
 {
-    struct action *action = action_of(signum);
     struct sigaction now;
 
-    action->users -= action->users > 0; /* a forked child has none */
-    if (action->users == 0 && sigaction(signum, NULL, &now) == 0 && is_ours(&now)) {
-        sigaction(signum, &action->before, NULL);
+    if (!each_port(signum, asks) && sigaction(signum, NULL, &now) == 0 && is_ours(&now)) {
+        sigaction(signum, &before[signum], NULL);
     }
 }
 
@@ -180,10 +226,10 @@ int weft__signal_claim(struct weft__loop *loop, int signum)
     pthread_mutex_lock(&lock);
     weft__signal_add(&signals->port->wanted, signum);
     r = install(signum);
-    pthread_mutex_unlock(&lock);
     if (r < 0 && !is_wanted(signals, signum)) {
         weft__signal_drop(&signals->port->wanted, signum);
     }
+    pthread_mutex_unlock(&lock);
     return r;
 }
 
@@ -191,26 +237,48 @@ void weft__signal_disclaim(struct weft__loop *loop, int signum)
 {
     struct weft__signals *signals = loop->signals;
 
-    pthread_mutex_lock(&lock);
-    uninstall(signum);
-    if (!is_wanted(signals, signum)) {
-        weft__signal_drop(&signals->port->wanted, signum);
+    if (is_wanted(signals, signum)) {
+        return;
     }
+    pthread_mutex_lock(&lock);
+    weft__signal_drop(&signals->port->wanted, signum);
+    uninstall(signum);
     pthread_mutex_unlock(&lock);
+    settle(signals->port);
+    weft__signal_drop(&signals->port->came, signum); /* it goes with who wanted it */
 }
 
 /* ---- telling it on the loop ---- */
 
 static void tell(struct weft__signals *signals, int signum)
 {
-    bool taken = weft__signal_receive(signals, signum);
     weft_callback *callback = signals->handlers[signum].callback;
 
+    weft__signal_receive(signals, signum);
     if (callback) {
         weft__context_call(weft__vars_ref(signals->handlers[signum].vars), callback,
                            signals->handlers[signum].arg);
-    } else if (!taken && weft__signal_in(&signals->port->ends, signum)) {
-        signals->end(signals->end_arg, signum);
+    }
+}
+
+static void tell_end(struct weft__signals *signals, int signum)
+{
+    signals->end(signals->end_arg, signum);
+}
+
+static bool is_here(const struct weft__signals *signals)
+{
+    return signals->dispatch->loop->epoch == *weft__fork_word;
+}
+
+/* Tells what is in a set, and takes it out; when a callback has forked the child stops there. */
+static void tell_all(struct weft__signals *signals, struct weft__signal_set *set,
+                     void (*told)(struct weft__signals *, int))
+{
+    for (int signum = 1; signum < NSIG && is_here(signals); signum++) {
+        if (weft__signal_drop(set, signum)) {
+            told(signals, signum);
+        }
     }
 }
 
@@ -219,13 +287,8 @@ static void dispatch(void *arg)
 {
     struct weft__signals *signals = arg;
 
-    for (int word = 0; word < WEFT__SIGNAL_WORDS; word++) {
-        unsigned came = atomic_exchange(&signals->port->came.words[word], 0);
-
-        for (; came; came &= came - 1) {
-            tell(signals, word * 32 + __builtin_ctz(came));
-        }
-    }
+    tell_all(signals, &signals->port->came, tell);
+    tell_all(signals, &signals->port->ended, tell_end);
 }
 
 void weft__signals_take(struct weft__loop *loop)
@@ -236,7 +299,8 @@ void weft__signals_take(struct weft__loop *loop)
         return;
     }
     for (int word = 0; word < WEFT__SIGNAL_WORDS; word++) {
-        if (atomic_load(&signals->port->came.words[word])) {
+        if (atomic_load(&signals->port->came.words[word]) ||
+            atomic_load(&signals->port->ended.words[word])) {
             signals->dispatch->item.refs++; /* its turn spends one */
             weft__ready(loop, &signals->dispatch->item);
             return;
@@ -246,12 +310,27 @@ void weft__signals_take(struct weft__loop *loop)
 
 /* ---- the loop's record ---- */
 
+static void clear(struct weft__signal_set *set)
+{
+    for (int word = 0; word < WEFT__SIGNAL_WORDS; word++) {
+        atomic_store(&set->words[word], 0);
+    }
+}
+
 /* From here on handlers find the loop. */
 static void open_port(struct weft__loop *loop)
 {
+    static bool watched;
     struct weft__signal_port *port = &loop->port;
 
     pthread_mutex_lock(&lock);
+    if (!watched) {
+        /* Without memory for it a fork at a bad moment may meet a lock that is held. */
+        watched = pthread_atfork(NULL, NULL, reopen_lock) == 0;
+    }
+    if (atomic_load(&port->epoch) != loop->epoch) {
+        atomic_store(&port->users, 0); /* those of a parent's threads do not come back */
+    }
     atomic_store(&port->epoch, loop->epoch);
     atomic_store(&port->loop, loop);
     if (!port->listed) {
@@ -266,29 +345,26 @@ static void open_port(struct weft__loop *loop)
 static void close_port(struct weft__signal_port *port)
 {
     atomic_store(&port->loop, NULL);
-    while (atomic_load(&port->users) > 0) {
-        sched_yield();
-    }
-    for (int word = 0; word < WEFT__SIGNAL_WORDS; word++) {
-        atomic_store(&port->wanted.words[word], 0);
-        atomic_store(&port->ends.words[word], 0);
-        atomic_store(&port->came.words[word], 0);
-    }
+    settle(port);
+    clear(&port->wanted);
+    clear(&port->came);
+    clear(&port->ends);
+    clear(&port->ended);
 }
 
 void weft__signal_port_forget(struct weft__signal_port *port)
 {
-    struct weft__signal_port *before = atomic_load(&ports);
+    struct weft__signal_port *other = atomic_load(&ports);
 
-    if (before == port) {
+    if (other == port) {
         atomic_store(&ports, port->next);
         return;
     }
-    while (before && before->next != port) {
-        before = before->next;
+    while (other && other->next != port) {
+        other = other->next;
     }
-    if (before) {
-        before->next = port->next;
+    if (other) {
+        other->next = port->next;
     }
 }
 
@@ -351,14 +427,6 @@ void weft__signals_fini(struct weft__loop *loop)
 
 /* ---- the run's end ---- */
 
-/* Our handler in a forked child, where nobody asked for it yet and the default was before it. */
-static bool is_left_over(int signum, const struct sigaction *now)
-{
-    const struct action *action = action_of(signum);
-
-    return is_ours(now) && action->users == 0 && is_default(&action->before);
-}
-
 int weft__signal_ends(struct weft__loop *loop, int signum, void (*end)(void *arg, int signum),
                       void *arg)
 {
@@ -374,7 +442,7 @@ int weft__signal_ends(struct weft__loop *loop, int signum, void (*end)(void *arg
     pthread_mutex_lock(&lock);
     if (WEFT__SYS(sigaction(signum, NULL, &now)) < 0) {
         r = -errno;
-    } else if (is_default(&now) || is_left_over(signum, &now)) {
+    } else if (is_default(&now) || (is_ours(&now) && is_default(&before[signum]))) {
         weft__signal_add(&signals->port->ends, signum);
         r = install(signum);
         if (r < 0) {
@@ -391,12 +459,14 @@ void weft__signal_ends_no_more(struct weft__loop *loop, int signum)
     struct weft__signal_port *port = loop->signals->port;
 
     pthread_mutex_lock(&lock);
-    uninstall(signum);
     weft__signal_drop(&port->ends, signum);
+    uninstall(signum);
     pthread_mutex_unlock(&lock);
-    if (loop->epoch == *weft__fork_word && !is_wanted(loop->signals, signum) &&
-        weft__signal_drop(&port->came, signum)) {
-        raise(signum);
+    if (is_here(loop->signals)) {
+        settle(port);
+        if (weft__signal_drop(&port->ended, signum)) {
+            kill(getpid(), signum); /* not raise(3): this thread may block it */
+        }
     }
 }
 

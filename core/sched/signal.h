@@ -49,7 +49,7 @@ struct weft__signals {
     struct weft__signal_port *port; /* the loop's */
     struct weft__handle *dispatch; /* ready while something came */
     struct weft__list receivers;
-    void (*end)(void *arg, int signum); /* for the port's `ends` */
+    void (*end)(void *arg, int signum); /* for the port's `ended` */
     void *end_arg;
     struct {
         weft_callback *callback; /* NULL: none */
@@ -68,9 +68,9 @@ void weft__signal_disclaim(struct weft__loop *loop, int signum);
 /* Whether somebody may ask for it: 0 or -EINVAL with words. */
 int weft__signal_check(int signum);
 
-/* The first of these signals calls `end(arg, signum)` on the loop, unless a handler or receiver of
- * the loop has it; from that moment on its action is the default again.  Where the default is not
- * its action, nothing is done: 0, and 1 when it is taken over. */
+/* The first of these signals calls `end(arg, signum)` on the loop, unless a callback or receiver of
+ * any loop wants it; from that moment on its action is the default again.  Where that is not its
+ * action, but for weft's own, nothing is done: 0, and 1 when it is taken over. */
 int weft__signal_ends(struct weft__loop *loop, int signum, void (*end)(void *arg, int signum),
                       void *arg);
 
@@ -86,8 +86,8 @@ void weft__signals_fini(struct weft__loop *loop);
 /* Takes a port off the process's list: only before a closed loop's memory is freed by a test. */
 void weft__signal_port_forget(struct weft__signal_port *port);
 
-/* In sched/receiver.c: a signal for the receivers; whether one took it. */
-bool weft__signal_receive(struct weft__signals *signals, int signum);
+/* In sched/receiver.c: a signal for the receivers. */
+void weft__signal_receive(struct weft__signals *signals, int signum);
 void weft__signal_receivers_fini(struct weft__signals *signals);
 
 #endif

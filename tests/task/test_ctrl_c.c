@@ -339,6 +339,219 @@ ALONE(a_second_one_kills_a_program_that_refuses)
     IS_KILLED(&child, SIGINT);
 }
 
+/* Its cleanup has a use for the signal, too. */
+
+WEFT_ASYNC(refuses_and_receives)
+{
+    weft_signal_receiver *receiver = NULL;
+
+    say('r');
+    while (weft_sleep(0.001) >= 0) {}
+    MUST(weft_signal_receiver_open(WEFT_SIGNALS(SIGINT), &receiver) == 0);
+    weft_signal_receiver_close(receiver);
+    say('u');
+    for (;;) {
+        usleep(1000);
+    }
+    return 0;
+}
+
+static int receiving(void)
+{
+    weft_run_options options = on(0, 0);
+
+    return weft_main(refuses_and_receives(), &options);
+}
+
+ALONE(a_second_one_kills_though_the_cleanup_had_a_receiver)
+{
+    struct child child = strike("receiving", SIGINT);
+
+    SAYS(&child, 'u');
+    kill(child.pid, SIGINT);
+    IS_KILLED(&child, SIGINT);
+}
+
+/* Both signals. */
+
+WEFT_ASYNC(is_struck_by_both)
+{
+    raise(SIGINT);
+    EQUAL(weft_sleep(0.001), -ECANCELED);
+    raise(SIGTERM);
+    while (weft_task_cancelling(weft_current_task()) < 2) {
+        weft_sleep(0.001);
+        usleep(100);
+    }
+    return weft_sleep(0);
+}
+
+ALONE(sigint_and_sigterm_together_are_the_first_of_them)
+{
+    weft_run_options options = on(1, 1);
+    int status = weft_main(is_struck_by_both(), &options);
+
+    EQUAL(status, 130);
+}
+
+/* A signal that came for somebody who is gone is nobody's. */
+
+static void never(void *unused)
+{
+    (void)unused;
+    CHECK(false);
+}
+
+WEFT_ASYNC(removes_its_handler)
+{
+    weft_signal_receiver *receiver = NULL;
+
+    EQUAL(weft_loop_add_signal_handler(NULL, SIGINT, never, NULL), 0);
+    raise(SIGINT);
+    EQUAL(weft_loop_remove_signal_handler(NULL, SIGINT), 1);
+    EQUAL(weft_loop_add_signal_handler(NULL, SIGINT, never, NULL), 0);
+    EQUAL(weft_sleep(0.001), 0);
+    EQUAL(weft_loop_remove_signal_handler(NULL, SIGINT), 1);
+    EQUAL(weft_signal_receiver_open(WEFT_SIGNALS(SIGINT), &receiver), 0);
+    raise(SIGINT);
+    weft_signal_receiver_close(receiver);
+    return weft_sleep(0.001);
+}
+
+ALONE(one_that_was_taken_by_a_handler_does_not_end_the_run)
+{
+    weft_run_options options = on(0, 0);
+
+    EQUAL(weft_run(removes_its_handler(), &options), 0);
+}
+
+/* Handlers in another thread's loop come first, too, whenever they were added. */
+
+struct other {
+    pthread_barrier_t barrier;
+    int told;
+};
+
+static void is_told(void *other)
+{
+    ((struct other *)other)->told++;
+}
+
+WEFT_ASYNC(has_a_handler_elsewhere, (struct other *, other))
+{
+    EQUAL(weft_loop_add_signal_handler(NULL, SIGINT, is_told, other), 0);
+    pthread_barrier_wait(&other->barrier);
+    while (!other->told) {
+        weft_sleep(0.001);
+    }
+    EQUAL(weft_loop_remove_signal_handler(NULL, SIGINT), 1);
+    pthread_barrier_wait(&other->barrier);
+    return 0;
+}
+
+static void *run_elsewhere(void *other)
+{
+    weft_run_options options = on(0, 0);
+
+    EQUAL(weft_run(has_a_handler_elsewhere(other), &options), 0);
+    return NULL;
+}
+
+WEFT_ASYNC(is_spared, (struct other *, other), (bool, before))
+{
+    if (!before) {
+        pthread_barrier_wait(&other->barrier);
+    }
+    raise(SIGINT);
+    pthread_barrier_wait(&other->barrier);
+    EQUAL(weft_sleep(0.001), 0);
+    raise(SIGINT); /* now it is ours */
+    return weft_sleep(0.001);
+}
+
+ALONE(a_handler_in_another_thread_comes_first)
+{
+    weft_run_options options = on(0, 0);
+
+    for (int before = 0; before < 2 && !is_virtual(); before++) {
+        struct other other = { .told = 0 };
+        pthread_t thread;
+
+        pthread_barrier_init(&other.barrier, NULL, 2);
+        pthread_create(&thread, NULL, run_elsewhere, &other);
+        if (before) {
+            pthread_barrier_wait(&other.barrier);
+        }
+        EQUAL(weft_run(is_spared(&other, before), &options), -EINTR);
+        SAME(weft_error_detail(), "a signal ended it");
+        pthread_join(thread, NULL);
+        EQUAL(other.told, 1);
+        pthread_barrier_destroy(&other.barrier);
+    }
+}
+
+/* A library that wraps our handler keeps its own. */
+
+static struct sigaction wrapped;
+static volatile sig_atomic_t wraps;
+
+static void wrap(int signum, siginfo_t *info, void *context)
+{
+    if (++wraps < 100) {
+        wrapped.sa_sigaction(signum, info, context);
+    }
+}
+
+WEFT_ASYNC(is_wrapped, (const struct sigaction *, library))
+{
+    EQUAL(sigaction(SIGINT, library, &wrapped), 0);
+    raise(SIGINT);
+    return weft_sleep(0.001);
+}
+
+ALONE(a_handler_that_wraps_ours_stays)
+{
+    struct sigaction library = { .sa_sigaction = wrap, .sa_flags = SA_SIGINFO }, now;
+    weft_run_options options = on(0, 0);
+
+    sigemptyset(&library.sa_mask);
+    wraps = 0;
+    EQUAL(weft_run(is_wrapped(&library), &options), -EINTR);
+    EQUAL(wraps, 1);
+    raise(SIGINT); /* it passes on what nobody wants any more */
+    EQUAL(wraps, 2);
+    sigaction(SIGINT, NULL, &now);
+    CHECK(now.sa_sigaction == wrap);
+    signal(SIGINT, SIG_DFL);
+}
+
+/* The words that are left are about main. */
+
+WEFT_ASYNC(leaves_other_words)
+{
+    weft_loop *none = NULL;
+
+    weft_sleep(1e6);
+    EQUAL(weft_loop_new("nosuch", &none), -ENOENT);
+    return 0;
+}
+
+WEFT_ASYNC(is_ended_beside_others)
+{
+    weft_task_detach(weft_create_task(leaves_other_words(), NULL));
+    weft_sleep(0);
+    raise(SIGINT);
+    return weft_sleep(0.001);
+}
+
+ALONE(the_words_are_about_main)
+{
+    weft_run_options options = on(0, 0);
+
+    EQUAL(weft_run(is_ended_beside_others(), &options), -EINTR);
+    SAME(weft_error_detail(), "a signal ended it");
+}
+
 /* It ends: main is over, another task is not. */
 
 WEFT_ASYNC(goes_on)
@@ -585,6 +798,7 @@ static const struct {
     { "is_struck_early", is_struck_early },
     { "blocked", blocked },
     { "refusing", refusing },
+    { "receiving", receiving },
     { "ending", ending },
     { "struck_at_the_end", struck_at_the_end },
     { "asks_for_none", asks_for_none },
@@ -614,6 +828,12 @@ static CU_TestInfo tests[] = {
     TEST(one_that_came_before_mains_first_wait_cancels_it),
     TEST(a_second_one_kills_a_program_that_is_blocked),
     TEST(a_second_one_kills_a_program_that_refuses),
+    TEST(a_second_one_kills_though_the_cleanup_had_a_receiver),
+    TEST(sigint_and_sigterm_together_are_the_first_of_them),
+    TEST(one_that_was_taken_by_a_handler_does_not_end_the_run),
+    TEST(a_handler_in_another_thread_comes_first),
+    TEST(a_handler_that_wraps_ours_stays),
+    TEST(the_words_are_about_main),
     TEST(when_main_is_over_the_first_one_kills),
     TEST(one_that_comes_with_mains_end_kills),
     TEST(weft_takes_over_only_what_it_may),

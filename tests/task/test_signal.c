@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -208,6 +209,7 @@ IN_TASK(what_the_system_refuses_is_an_error_that_leaves_nothing)
 
     look(&before);
     EQUAL(weft_loop_add_signal_handler(NULL, 32, NOTED("never")), -EINVAL);
+    SAME(weft_error_detail(), "the system keeps signal 32 for itself");
     check_untouched(&before);
 }
 
@@ -482,6 +484,83 @@ IN_TASK(in_a_forked_child_a_signal_does_what_it_did)
     HAPPENED("");
 }
 
+static int has_signals_of_its_own(void);
+
+/* With its siginfo. */
+
+static volatile sig_atomic_t sent;
+
+static void sees_what_was_sent(int signum, siginfo_t *info, void *context)
+{
+    (void)signum, (void)context;
+    sent = info->si_code == SI_QUEUE ? info->si_value.sival_int : -1;
+}
+
+static int sends_a_value(void)
+{
+    sigqueue(getpid(), SIGUSR1, (union sigval){ .sival_int = 42 });
+    EQUAL(sent, 42);
+    return 0;
+}
+
+IN_TASK(the_action_that_comes_back_sees_the_signal_as_it_came)
+{
+    struct sigaction own = { .sa_sigaction = sees_what_was_sent, .sa_flags = SA_SIGINFO }, old;
+
+#if WEFT__TSAN
+    return; /* in the child of a program with threads it hands no signals over */
+#endif
+    sigemptyset(&own.sa_mask);
+    sigaction(SIGUSR1, &own, &old);
+    EQUAL(weft_loop_add_signal_handler(NULL, SIGUSR1, NOTED("ours")), 0);
+    EQUAL(in_child(sends_a_value, NULL, 0), 0);
+    EQUAL(weft_loop_remove_signal_handler(NULL, SIGUSR1), 1);
+    sigaction(SIGUSR1, &old, NULL);
+}
+
+/* Whatever the parent's other threads are doing. */
+
+static atomic_bool enough;
+
+static void *adds_and_removes(void *unused)
+{
+    weft_loop *own = NULL;
+
+    (void)unused;
+    EQUAL(weft_loop_new(backend(), &own), 0);
+    while (!enough) {
+        weft_loop_add_signal_handler(own, SIGUSR2, count_up, &released);
+        kill(getpid(), SIGUSR2);
+        weft_loop_remove_signal_handler(own, SIGUSR2);
+    }
+    weft_loop_close(own);
+    return NULL;
+}
+
+static int uses_signals_in_a_child(void)
+{
+    alarm(20); /* if it finds something locked for ever */
+    return has_signals_of_its_own();
+}
+
+ALONE(a_fork_at_any_moment_leaves_the_child_free)
+{
+    pthread_t thread;
+
+#if WEFT__TSAN
+    return; /* in the child of a program with threads it hands no signals over */
+#endif
+    signal(SIGUSR2, SIG_IGN);
+    enough = false;
+    pthread_create(&thread, NULL, adds_and_removes, NULL);
+    for (int i = 0; i < many(50); i++) {
+        EQUAL(in_child(uses_signals_in_a_child, NULL, 0), 0);
+    }
+    enough = true;
+    pthread_join(thread, NULL);
+    signal(SIGUSR2, SIG_DFL);
+}
+
 WEFT_ASYNC(receives_its_own)
 {
     weft_signal_receiver *receiver = NULL;
@@ -564,6 +643,8 @@ static CU_TestInfo tests[] = {
     TEST(each_of_several_loops_gets_it),
     TEST(in_a_forked_child_a_signal_does_what_it_did),
     TEST(a_forked_child_may_have_signals_of_its_own),
+    TEST(the_action_that_comes_back_sees_the_signal_as_it_came),
+    TEST(a_fork_at_any_moment_leaves_the_child_free),
     TEST(a_cancel_at_any_step_leaves_nothing_behind),
     CU_TEST_INFO_NULL,
 };

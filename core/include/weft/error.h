@@ -12,7 +12,7 @@
  *     -EINPROGRESS  it has none yet
  *     -EDEADLK      it would wait for itself, or for its own thread; nothing can ever happen
  *     -EBUSY        a loop runs in this thread already; the context is entered already
- *     -EINTR        the loop was stopped before the result was there
+ *     -EINTR        the loop was stopped, or a signal came, before the result was there
  *     -EBADF        the loop is closed; no such descriptor
  *     -ECHILD       the process forked: this loop is the parent's
  *     -ENOENT       there is none: no such backend, no reason, no more

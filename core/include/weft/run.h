@@ -43,7 +43,8 @@ typedef struct weft_run_options {
  *  and when main has ended, SIGINT does what it does without weft: a second Ctrl-C ends the
  *  process, also when a task never gives way.  It is taken over only in the main thread and only
  *  from its default action (so not under nohup(1)), and a weft_loop_add_signal_handler() or
- *  receiver of the program's own comes before it.  .sigterm says the same of SIGTERM.
+ *  receiver of the program's own comes before it.  .sigterm says the same of SIGTERM; each of the
+ *  two has a first one.
  *
  *  Stack overflow.  While it runs, and only where SIGSEGV and SIGBUS have their default action, a
  *  handler for them tells the name of a task that ran over its stack before the process ends as it
@@ -76,7 +77,8 @@ typedef struct weft_runner {
  *
  *  options  borrowed during the call; may be NULL.
  *
- *  Returns 0, or as weft_run().  A runner that could not be opened is closed.  Any thread.
+ *  Returns 0, or as weft_run().  A runner that could not be opened is closed; one that is open must
+ *  be closed before it is opened again.  Any thread.
  *  Source: asyncio.Runner(). */
 WEFT_API int weft_runner_open(weft_runner *runner, const weft_run_options *options);
 

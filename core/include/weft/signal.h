@@ -27,7 +27,8 @@ WEFT_BEGIN_DECLS
  *  callback  an ordinary callback of the loop, in the context of this call: it may call anything,
  *            but not wait.
  *
- *  A handler for SIGINT or SIGTERM takes the place of what weft_run() does about it.
+ *  A handler for SIGINT or SIGTERM takes the place of what weft_run() does about it, in whatever
+ *  loop of the process it is, as long as it is there.
  *
  *  Returns 0, -EINVAL no signal that can be had (weft_error_detail() says why) or no callback,
  *  -ENOMEM, -EBADF, -EXDEV, -EPERM, -ECHILD.  The loop's thread, which need not be the main one.
@@ -64,7 +65,8 @@ WEFT_API WEFT_MUST_USE int weft_signal_receiver_open(const int *signums,
  *  Returns its number (several that wait: the lowest first), -ECANCELED the task is cancelled (none
  *  is lost), -EBADF the receiver was closed meanwhile, -EBUSY another task waits already, -ESRCH it
  *  was closed before, -EINVAL, -EPERM not in a task, -EXDEV another loop's, -ECHILD.  A
- *  cancellation point. */
+ *  cancellation point.  On a backend with virtual time nothing real is waited for: -EDEADLK ends
+ *  the run where nothing else can happen. */
 WEFT_API int weft_signal_receive(weft_signal_receiver *receiver);
 
 /** Ends it; what was not received is forgotten.  Returns NULL.  NULL is allowed.  The loop's
