@@ -8,6 +8,8 @@
 #define WEFT__COLD __attribute__((cold, noinline))
 /* For what a hot call is made of: distributions build with -O2, which would leave calls in it. */
 #define WEFT__INLINE __attribute__((always_inline)) inline
+/* For its rare half: what it needs is then not saved by the hot one. */
+#define WEFT__NOINLINE __attribute__((noinline))
 #define WEFT__HIDDEN __attribute__((visibility("hidden")))
 #define WEFT__COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

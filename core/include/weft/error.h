@@ -17,7 +17,8 @@
  *     -ECHILD       the process forked: this loop is the parent's
  *     -ENOENT       there is none: no such backend, no reason, no more
  *     -ESHUTDOWN    the group is not entered, or was left; the executor or queue was shut down
- *     -EAGAIN       no thread could be made; the queue is full or empty
+ *     -EPIPE        nobody is left to receive
+ *     -EAGAIN       it would have to wait, and was told not to; no thread could be made
  *     -EPROTO       a child ended without weft_started()
  *     -EOPNOTSUPP   this backend cannot
  *     -EINVAL       a bad argument (NULL, NaN, a size beyond the limit)

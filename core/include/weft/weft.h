@@ -22,6 +22,7 @@
 #include <weft/limiter.h>
 #include <weft/lock.h>
 #include <weft/loop.h>
+#include <weft/queue.h>
 #include <weft/report.h>
 #include <weft/run.h>
 #include <weft/rwlock.h>

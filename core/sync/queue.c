@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT
+ * Queues: put and get. */
+#include "core/sync/queue.h"
+
+#include "core/base/error.h"
+
+static const struct weft__wait wait_put = { "queue put", weft__waitq_interrupt };
+static const struct weft__wait wait_get = { "queue get", weft__waitq_interrupt };
+static const struct weft__wait wait_join = { "queue join", weft__waitq_interrupt };
+
+WEFT__COLD int weft__queue_bind_slow(weft_queue *queue, struct weft__loop *loop)
+{
+    weft_loop *bound = queue->getters.loop;
+    int r = 0;
+
+    if (bound && (queue->getters.first || queue->putters.first || queue->joiners.first ||
+                  (!weft__loop_find(bound, &r) && r == -EXDEV))) {
+        return weft__misuse(-EXDEV);
+    }
+    queue->getters.loop = queue->putters.loop = queue->joiners.loop = weft__loop_handle(loop);
+    return 0;
+}
+
+/* A loop that stands still may be anybody's; one that is closed has nobody left to be woken. */
+WEFT__COLD int weft__queue_check_slow(const weft_queue *queue)
+{
+    int r = 0;
+
+    if (!queue->getters.loop || weft__loop_find(queue->getters.loop, &r)) {
+        return 0;
+    }
+    if (r == -EXDEV || queue->getters.first || queue->putters.first || queue->joiners.first) {
+        return weft__misuse(r);
+    }
+    return 0;
+}
+
+/* The task that may wait in a queue now; NULL and why not.  One that is cancelled gives way. */
+static inline struct weft__task *enter(weft_queue *queue, int *ret_error)
+{
+    struct weft__task *task = weft__self(ret_error);
+    int r = 0;
+
+    if (task) {
+        r = weft__queue_bind(queue, task->loop);
+        if (r == 0 && task->cancelled) {
+            weft__task_yield(task);
+            r = -ECANCELED;
+        }
+    } else {
+        weft__misuse(*ret_error);
+    }
+    if (r < 0) {
+        *ret_error = r;
+        return NULL;
+    }
+    return task;
+}
+
+static inline int park(struct weft__task *task, weft_waitq *line, void *value,
+                       const struct weft__wait *kind)
+{
+    weft_waiter waiter;
+
+    waiter.gave_up = NULL;
+    waiter.value = value;
+    return weft__waitq_park(task, line, &waiter, kind);
+}
+
+/* The calls in full.  What is frequent was tried by the callers. */
+
+static WEFT__NOINLINE int put(weft_queue *queue, const void *item)
+{
+    int r = 0;
+    struct weft__task *task = enter(queue, &r);
+
+    if (!task) {
+        return r;
+    }
+    r = weft__queue_try_put(queue, item);
+    if (r == -EAGAIN) {
+        return park(task, &queue->putters, (void *)(uintptr_t)item, &wait_put);
+    }
+    weft__task_spend_turn(task);
+    return r;
+}
+
+static WEFT__NOINLINE int get(weft_queue *queue, void *ret_item)
+{
+    int r = 0;
+    struct weft__task *task = enter(queue, &r);
+
+    if (!task) {
+        return r;
+    }
+    r = weft__queue_try_get(queue, ret_item);
+    if (r == -EAGAIN) {
+        return park(task, &queue->getters, ret_item, &wait_get);
+    }
+    weft__task_spend_turn(task);
+    return r;
+}
+
+/* A task that may use the queue at once and has turns left; or NULL: then look at it in full. */
+static inline struct weft__task *enter_fast(const weft_queue *queue)
+{
+    struct weft__loop *loop = weft__running;
+    struct weft__task *task;
+
+    if (!loop || loop->handle != (uintptr_t)queue->getters.loop ||
+        loop->epoch != *weft__fork_word) {
+        return NULL;
+    }
+    task = loop->current;
+    return task && !task->cancelled && loop->budget > 0 ? task : NULL;
+}
+
+int weft_queue_put(weft_queue *queue, void *item)
+{
+    struct weft__task *task;
+
+    if (!queue || queue->store.by_value) {
+        return -EINVAL;
+    }
+    task = enter_fast(queue);
+    if (task && queue->getters.first && !queue->getters.first->tell) {
+        weft_waiter *getter = queue->getters.first;
+
+        task->loop->budget--;
+        weft__queue_count_one(queue);
+        *(void **)getter->value = item;
+        weft__waiter_unlink(getter);
+        weft__wake(getter->owner, 0);
+        return 0;
+    }
+    return put(queue, &item);
+}
+
+int weft_queue_get(weft_queue *queue, void **ret_item)
+{
+    struct weft__task *task;
+
+    if (!queue || !ret_item || queue->store.by_value) {
+        return -EINVAL;
+    }
+    task = enter_fast(queue);
+    if (task && !weft__queue_can_get(queue)) {
+        weft_waiter waiter;
+
+        waiter.gave_up = NULL;
+        waiter.value = ret_item;
+        waiter.tell = NULL;
+        waiter.owner = task;
+        weft__waitq_push(&queue->getters, &waiter);
+        task->waiting = &wait_get;
+        task->target = &waiter;
+        weft__task_leave(task);
+        return task->wake;
+    }
+    return get(queue, ret_item);
+}
+
+int weft_queue_put_value(weft_queue *queue, const void *value)
+{
+    return queue && value && queue->store.by_value ? put(queue, value) : -EINVAL;
+}
+
+int weft_queue_get_value(weft_queue *queue, void *ret_value)
+{
+    return queue && ret_value && queue->store.by_value ? get(queue, ret_value) : -EINVAL;
+}
+
+static WEFT__INLINE int put_nowait(weft_queue *queue, const void *item)
+{
+    int r = weft__queue_check(queue);
+
+    return r < 0 ? r : weft__queue_try_put(queue, item);
+}
+
+static WEFT__INLINE int get_nowait(weft_queue *queue, void *ret_item)
+{
+    int r = weft__queue_check(queue);
+
+    return r < 0 ? r : weft__queue_try_get(queue, ret_item);
+}
+
+int weft_queue_put_nowait(weft_queue *queue, void *item)
+{
+    return queue && !queue->store.by_value ? put_nowait(queue, &item) : -EINVAL;
+}
+
+int weft_queue_get_nowait(weft_queue *queue, void **ret_item)
+{
+    return queue && ret_item && !queue->store.by_value ? get_nowait(queue, ret_item) : -EINVAL;
+}
+
+int weft_queue_put_value_nowait(weft_queue *queue, const void *value)
+{
+    return queue && value && queue->store.by_value ? put_nowait(queue, value) : -EINVAL;
+}
+
+int weft_queue_get_value_nowait(weft_queue *queue, void *ret_value)
+{
+    return queue && ret_value && queue->store.by_value ? get_nowait(queue, ret_value) : -EINVAL;
+}
+
+/* Joining. */
+
+static void wake_all(weft_waitq *line, int status)
+{
+    while (line->first) {
+        weft__waiter_wake(line->first, status);
+    }
+}
+
+int weft_queue_task_done(weft_queue *queue)
+{
+    int r = queue ? weft__queue_check(queue) : -EINVAL;
+
+    if (r < 0) {
+        return r;
+    }
+    if (queue->unfinished == 0) {
+        return weft__words(-EINVAL, "weft_queue_task_done() was called more often than items were "
+                                    "put");
+    }
+    if (--queue->unfinished == 0) {
+        wake_all(&queue->joiners, 0);
+    }
+    return 0;
+}
+
+int weft_queue_join(weft_queue *queue)
+{
+    int r = -EINVAL;
+    struct weft__task *task = queue ? enter(queue, &r) : NULL;
+
+    if (!task) {
+        return r;
+    }
+    if (queue->unfinished) {
+        return park(task, &queue->joiners, NULL, &wait_join);
+    }
+    weft__task_spend_turn(task);
+    return 0;
+}
+
+/* The end. */
+
+/* Drops what nobody will get.  Puts fail by now, so an item that was removed stays where it is
+ * while it is told. */
+static void drop_items(weft_queue *queue)
+{
+    struct weft__store *store = &queue->store;
+
+    while (store->count) {
+        void *slot = weft__store_remove(store);
+
+        queue->dropped++;
+        queue->unfinished -= queue->unfinished > 0;
+        if (queue->drop) {
+            queue->drop(store->by_value ? slot : *(void **)slot, queue->arg);
+        }
+    }
+}
+
+/* From now on puts fail with `error`, and gets where nothing is left. */
+static void end(weft_queue *queue, int error, bool immediate)
+{
+    if (!queue->put_error) {
+        queue->put_error = error;
+        queue->get_error = -ESHUTDOWN;
+    }
+    wake_all(&queue->putters, queue->put_error);
+    wake_all(&queue->getters, -ESHUTDOWN); /* there are some only where nothing is left */
+    if (immediate) {
+        drop_items(queue);
+        if (queue->unfinished == 0) {
+            wake_all(&queue->joiners, 0);
+        }
+    }
+}
+
+int weft_queue_shutdown(weft_queue *queue, bool immediate)
+{
+    int r = queue ? weft__queue_check(queue) : -EINVAL;
+
+    if (r == 0) {
+        end(queue, -ESHUTDOWN, immediate);
+    }
+    return r;
+}
+
+int weft_queue_add_sender(weft_queue *queue)
+{
+    int r = queue ? weft__queue_check(queue) : -EINVAL;
+
+    r = r < 0 ? r : queue->put_error;
+    if (r == 0) {
+        queue->senders++;
+    }
+    return r;
+}
+
+int weft_queue_add_receiver(weft_queue *queue)
+{
+    int r = queue ? weft__queue_check(queue) : -EINVAL;
+
+    r = r < 0 ? r : queue->put_error;
+    if (r == 0) {
+        queue->receivers++;
+    }
+    return r;
+}
+
+static int64_t remove_one(weft_queue *queue, size_t *count, int error, bool immediate)
+{
+    int r = weft__queue_check(queue);
+
+    if (r == 0 && *count == 0) {
+        r = weft__words(-EINVAL, "more are removed than were added");
+    }
+    if (r < 0) {
+        return r;
+    }
+    if (--*count == 0) {
+        end(queue, error, immediate);
+        return 0;
+    }
+    return (int64_t)*count;
+}
+
+int64_t weft_queue_remove_sender(weft_queue *queue)
+{
+    return queue ? remove_one(queue, &queue->senders, -ESHUTDOWN, false) : -EINVAL;
+}
+
+int64_t weft_queue_remove_receiver(weft_queue *queue)
+{
+    return queue ? remove_one(queue, &queue->receivers, -EPIPE, true) : -EINVAL;
+}
