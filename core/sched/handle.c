@@ -124,14 +124,18 @@ static void call_in_context(struct weft__handle *handle)
 static void run_slowly(struct weft__handle *handle)
 {
     bool frees_itself = handle->item.flags & (WEFT__HANDLE_DONE | WEFT__HANDLE_POST);
+    weft_callback *callback = handle->callback;
 
     if (handle->item.flags & WEFT__HANDLE_WATCH) {
         handle->item.queued = true; /* so that removing it from within does not free it */
     }
-    if (handle->callback && weft__context_is_used()) {
+    if (handle->item.flags & WEFT__HANDLE_STALE) {
+        callback = NULL;
+    }
+    if (callback && weft__context_is_used()) {
         call_in_context(handle);
-    } else if (handle->callback) {
-        handle->callback(handle->arg);
+    } else if (callback) {
+        callback(handle->arg);
     }
     if (!frees_itself) {
         weft__handle_skip(handle);

@@ -269,4 +269,11 @@ static inline void weft__loop_attach(struct weft__loop *loop, struct weft__attac
 void weft__watch_event(struct weft__loop *loop, const weft_backend_event *event);
 void weft__watches_fini(struct weft__loop *loop);
 
+/* A callback for what happens to a descriptor in one direction (WEFT_READABLE or WEFT_WRITABLE),
+ * set and taken back; whether there is one. */
+int weft__watch_set(struct weft__loop *loop, int fd, uint32_t event, weft_callback *callback,
+                    void *arg);
+int weft__watch_unset(struct weft__loop *loop, int fd, uint32_t event);
+bool weft__watch_is_set(const struct weft__loop *loop, int fd, uint32_t event);
+
 #endif

@@ -122,19 +122,19 @@ void weft__watch_reap(struct weft__handle *handle)
     }
 }
 
-static int add(weft_loop *loop_handle, int fd, uint32_t event, weft_callback *callback, void *arg)
+bool weft__watch_is_set(const struct weft__loop *loop, int fd, uint32_t event)
 {
-    int r = -EINVAL;
-    struct weft__loop *loop = callback ? weft__loop_of(loop_handle, &r) : NULL;
-    struct weft__watch *watch;
+    const struct weft__watch *watch = find(loop, fd);
 
-    if (!loop) {
-        return r;
-    }
-    if (fd < 0) {
-        return -EBADF;
-    }
-    watch = find(loop, fd);
+    return watch && interest(watch) & event;
+}
+
+int weft__watch_set(struct weft__loop *loop, int fd, uint32_t event, weft_callback *callback,
+                    void *arg)
+{
+    struct weft__watch *watch = find(loop, fd);
+    int r;
+
     if (watch) {
         r = loop->ops->rewatch(loop->be, watch->backend_part, interest(watch) | event);
     } else {
@@ -145,6 +145,17 @@ static int add(weft_loop *loop_handle, int fd, uint32_t event, weft_callback *ca
     }
     weft__vars_unref(set(side_of(watch, event), callback, arg));
     return 0;
+}
+
+static int add(weft_loop *loop_handle, int fd, uint32_t event, weft_callback *callback, void *arg)
+{
+    int r = -EINVAL;
+    struct weft__loop *loop = callback ? weft__loop_of(loop_handle, &r) : NULL;
+
+    if (!loop) {
+        return r;
+    }
+    return fd < 0 ? -EBADF : weft__watch_set(loop, fd, event, callback, arg);
 }
 
 int weft_loop_add_reader(weft_loop *loop, int fd, weft_callback *callback, void *arg)
@@ -172,17 +183,20 @@ static void end(struct weft__loop *loop, struct weft__watch *watch)
     weft__vars_unref(writer);
 }
 
-static int remove_callback(weft_loop *loop_handle, int fd, uint32_t event)
+int weft__watch_unset(struct weft__loop *loop, int fd, uint32_t event)
 {
-    int r = 0;
-    struct weft__loop *loop = weft__loop_of(loop_handle, &r);
-    struct weft__watch *watch = loop ? find(loop, fd) : NULL;
+    struct weft__watch *watch = find(loop, fd);
+    struct weft__carrier *side;
     struct weft__vars *vars;
 
     if (!watch || !(interest(watch) & event)) {
-        return loop ? 0 : r;
+        return 0;
     }
-    vars = set(side_of(watch, event), NULL, NULL);
+    side = side_of(watch, event);
+    vars = set(side, NULL, NULL);
+    if (side->handle.item.queued) { /* should another one come first, that turn is not for it */
+        side->handle.item.flags |= WEFT__HANDLE_STALE;
+    }
     if (interest(watch)) {
         /* Should this fail the watch reports more than is asked for, which is dropped. */
         loop->ops->rewatch(loop->be, watch->backend_part, interest(watch));
@@ -191,6 +205,14 @@ static int remove_callback(weft_loop *loop_handle, int fd, uint32_t event)
     }
     weft__vars_unref(vars);
     return 1;
+}
+
+static int remove_callback(weft_loop *loop_handle, int fd, uint32_t event)
+{
+    int r = 0;
+    struct weft__loop *loop = weft__loop_of(loop_handle, &r);
+
+    return loop ? weft__watch_unset(loop, fd, event) : r;
 }
 
 int weft_loop_remove_reader(weft_loop *loop, int fd)
@@ -205,6 +227,9 @@ int weft_loop_remove_writer(weft_loop *loop, int fd)
 
 static void make_ready(struct weft__loop *loop, struct weft__handle *handle)
 {
+    if (handle->callback) {
+        handle->item.flags &= ~(uint32_t)WEFT__HANDLE_STALE;
+    }
     if (handle->callback && !handle->item.queued) {
         weft__ready(loop, &handle->item);
     }

@@ -296,6 +296,43 @@ IN_TASK(a_pipe_whose_writer_is_gone_makes_the_reader_ready)
     close(fds[0]);
 }
 
+/* Takes what there is on both sides, and sets the other side's callback anew. */
+static void takes_all(void *end)
+{
+    int other = !*(int *)end;
+    static int ends[2] = { 0, 1 };
+
+    calls++;
+    EQUAL(take(pair[!other]), 1);
+    EQUAL(take(pair[other]), 1);
+    EQUAL(weft_loop_remove_reader(NULL, pair[other]), 1);
+    EQUAL(weft_loop_add_reader(NULL, pair[other], takes_all, &ends[other]), 0);
+}
+
+WITH_PAIR(what_was_ready_before_a_callback_was_set_is_not_for_that_one)
+{
+    static int ends[2] = { 0, 1 };
+    int writable = 0;
+
+    calls = 0;
+    EQUAL(weft_loop_add_writer(NULL, pair[0], count_up, &writable), 0); /* the watches stay */
+    EQUAL(weft_loop_add_writer(NULL, pair[1], count_up, &writable), 0);
+    EQUAL(weft_loop_add_reader(NULL, pair[0], takes_all, &ends[0]), 0);
+    EQUAL(weft_loop_add_reader(NULL, pair[1], takes_all, &ends[1]), 0);
+    put(pair[0]);
+    put(pair[1]);
+    look();
+    EQUAL(calls, 1);
+    put(pair[0]);
+    put(pair[1]);
+    look();
+    EQUAL(calls, 2); /* and what comes later is */
+    for (int i = 0; i < 2; i++) {
+        EQUAL(weft_loop_remove_reader(NULL, pair[i]), 1);
+        EQUAL(weft_loop_remove_writer(NULL, pair[i]), 1);
+    }
+}
+
 WITH_PAIR(a_loop_may_close_with_descriptors_watched)
 {
     weft_loop *other = open_loop();
@@ -342,6 +379,7 @@ static CU_TestInfo tests[] = {
     TEST(a_peer_that_closes_makes_both_ready),
     TEST(a_pipe_whose_reader_is_gone_makes_the_writer_ready),
     TEST(a_pipe_whose_writer_is_gone_makes_the_reader_ready),
+    TEST(what_was_ready_before_a_callback_was_set_is_not_for_that_one),
     TEST(a_loop_may_close_with_descriptors_watched),
     TEST(a_callback_that_is_due_when_the_loop_closes_is_forgotten),
     CU_TEST_INFO_NULL,
