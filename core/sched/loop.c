@@ -122,6 +122,7 @@ static void expire(struct weft__loop *loop, int64_t now)
         switch (item->kind) {
         case WEFT__ITEM_TASK: weft__wake(WEFT__CONTAINER(item, struct weft__task, item), 0); break;
         case WEFT__ITEM_HANDLE: weft__ready(loop, item); break;
+        case WEFT__ITEM_ALARM: weft__alarm_ring(item); break;
         default: weft__scope_expire(item);
         }
     }

@@ -108,6 +108,7 @@ struct weft__loop {
 
     struct weft__attachment *attachments;
     uint32_t expected; /* posts that other threads owe: no virtual clock jumps over them */
+    uint32_t fair;             /* moves on with each choice among several that are ready */
 
     /* The world. */
     const weft_backend *backend;

@@ -20,6 +20,7 @@ enum weft__item_kind {
     WEFT__ITEM_TASK,   /* of a weft_task: ready to go on; due: its sleep is over */
     WEFT__ITEM_HANDLE, /* of a weft_handle: a callback */
     WEFT__ITEM_SCOPE,  /* of a weft_timeout: only ever due */
+    WEFT__ITEM_ALARM,  /* of a weft__alarm: only ever due */
     WEFT__ITEM_STOP,   /* of the loop: what stands before it runs before the loop stops */
     WEFT__ITEM_BACK,   /* of the loop: back to its own stack */
 };
@@ -34,6 +35,19 @@ struct weft__item {
     uint16_t refs;           /* a handle's: who holds it */
     uint32_t flags;          /* the owner's */
 };
+
+/* A timer that calls whoever waits for more than time, at once, on the loop's own stack. */
+struct weft__alarm {
+    struct weft__item item; /* of kind WEFT__ITEM_ALARM */
+    void (*ring)(struct weft__alarm *alarm);
+};
+
+static inline void weft__alarm_ring(struct weft__item *item)
+{
+    struct weft__alarm *alarm = WEFT__CONTAINER(item, struct weft__alarm, item);
+
+    alarm->ring(alarm);
+}
 
 struct weft__due {
     int64_t when;   /* the item's, so that comparing does not touch it */

@@ -63,6 +63,11 @@ WEFT__COLD static int look_for_posts(weft_semaphore *semaphore, struct weft__loo
     return 0;
 }
 
+int weft__semaphore_prepare(weft_semaphore *semaphore, struct weft__loop *loop)
+{
+    return semaphore->value > 0 ? 1 : look_for_posts(semaphore, loop);
+}
+
 int weft_semaphore_acquire(weft_semaphore *semaphore)
 {
     int r = -EINVAL;

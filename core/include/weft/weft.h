@@ -28,6 +28,7 @@
 #include <weft/rwlock.h>
 #include <weft/scope.h>
 #include <weft/signal.h>
+#include <weft/select.h>
 #include <weft/semaphore.h>
 #include <weft/task.h>
 #include <weft/thread.h>
