@@ -38,6 +38,7 @@ struct weft__clause {
             struct weft__waiter waiter;
             struct weft__outcome *outcome;
         } outcome;
+        struct weft__alarm alarm; /* in the heap of timers */
     };
 };
 
@@ -62,6 +63,9 @@ static inline struct weft__clause *weft__clause_of(weft_clause *clause)
 {
     return (struct weft__clause *)(void *)clause->priv;
 }
+
+/* Those that are not in sync/clauses.c. */
+extern const struct weft__clause_kind weft__clause_tick WEFT__HIDDEN;
 
 /* By weft_clause_kind. */
 extern const struct weft__clause_kind *const weft__clause_kinds[] WEFT__HIDDEN;

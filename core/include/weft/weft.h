@@ -33,6 +33,7 @@
 #include <weft/task.h>
 #include <weft/thread.h>
 #include <weft/thread_queue.h>
+#include <weft/ticker.h>
 #include <weft/waitq.h>
 
 #endif
