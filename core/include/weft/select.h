@@ -44,6 +44,7 @@ enum weft_clause_kind {
     WEFT_CLAUSE_WRITABLE,  /* there is room to write at `fd`, or an error */
     WEFT_CLAUSE_WAKE,      /* somebody wakes the waiter with the value `item` in the weft_waitq */
     WEFT_CLAUSE_TICK,      /* the weft_ticker `object` ticks               <weft/ticker.h>    */
+    WEFT_CLAUSE_CHANGE,    /* the weft_watch has a newer version           <weft/watch.h>     */
 };
 
 /** One of the things that may happen; made by the macros below, or by hand. */

@@ -35,5 +35,6 @@
 #include <weft/thread_queue.h>
 #include <weft/ticker.h>
 #include <weft/waitq.h>
+#include <weft/watch.h>
 
 #endif
