@@ -67,6 +67,7 @@ static inline struct weft__clause *weft__clause_of(weft_clause *clause)
 /* Those that are not in sync/clauses.c. */
 extern const struct weft__clause_kind weft__clause_tick WEFT__HIDDEN;
 extern const struct weft__clause_kind weft__clause_change WEFT__HIDDEN;
+extern const struct weft__clause_kind weft__clause_news WEFT__HIDDEN;
 
 /* By weft_clause_kind. */
 extern const struct weft__clause_kind *const weft__clause_kinds[] WEFT__HIDDEN;

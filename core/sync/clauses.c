@@ -332,5 +332,6 @@ const struct weft__clause_kind *const weft__clause_kinds[] = {
     [WEFT_CLAUSE_FUTURE] = &kind_outcome,    [WEFT_CLAUSE_READABLE] = &kind_fd,
     [WEFT_CLAUSE_WRITABLE] = &kind_fd,       [WEFT_CLAUSE_WAKE] = &kind_wake,
     [WEFT_CLAUSE_TICK] = &weft__clause_tick, [WEFT_CLAUSE_CHANGE] = &weft__clause_change,
+    [WEFT_CLAUSE_NEWS] = &weft__clause_news, [WEFT_CLAUSE_NEWS_VALUE] = &weft__clause_news,
 };
 const size_t weft__clause_kinds_count = WEFT__COUNT(weft__clause_kinds);

@@ -45,6 +45,8 @@ enum weft_clause_kind {
     WEFT_CLAUSE_WAKE,      /* somebody wakes the waiter with the value `item` in the weft_waitq */
     WEFT_CLAUSE_TICK,      /* the weft_ticker `object` ticks               <weft/ticker.h>    */
     WEFT_CLAUSE_CHANGE,    /* the weft_watch has a newer version           <weft/watch.h>     */
+    WEFT_CLAUSE_NEWS,      /* the weft_subscription has something to read  <weft/broadcast.h> */
+    WEFT_CLAUSE_NEWS_VALUE,
 };
 
 /** One of the things that may happen; made by the macros below, or by hand. */
