@@ -170,13 +170,19 @@ static inline int weft__task_park(struct weft__task *task, const struct weft__wa
     return task->wake;
 }
 
-/* Ends a task's wait.  Whatever could end it another time was unlinked by the caller. */
-static inline void weft__wake(struct weft__task *task, int result)
+/* Ends a task's wait.  Whatever could end it another time was unlinked by the caller, who knows the
+ * loop: a load less in front of the next switch. */
+static inline void weft__wake_on(struct weft__loop *loop, struct weft__task *task, int result)
 {
-    WEFT_ASSERT(task->waiting);
+    WEFT_ASSERT(task->waiting && task->loop == loop);
     task->waiting = NULL;
     task->wake = result;
-    weft__ready(task->loop, &task->item);
+    weft__ready(loop, &task->item);
+}
+
+static inline void weft__wake(struct weft__task *task, int result)
+{
+    weft__wake_on(task->loop, task, result);
 }
 
 /* An outcome's status comes: it is handed to those who wait and the callbacks are made ready, in

@@ -101,63 +101,103 @@ static WEFT__NOINLINE int get(weft_queue *queue, void *ret_item)
     return r;
 }
 
-/* A task that may use the queue at once and has turns left; or NULL: then look at it in full. */
-static inline struct weft__task *enter_fast(const weft_queue *queue)
+/* The loop, where its task may use the queue at once and has turns left; or NULL: then look at it
+ * in full. */
+static inline struct weft__loop *enter_fast(const weft_queue *queue)
 {
     struct weft__loop *loop = weft__running;
-    struct weft__task *task;
 
-    if (!loop || loop->handle != (uintptr_t)queue->getters.loop ||
-        loop->epoch != *weft__fork_word) {
-        return NULL;
+    if (loop && loop->handle == (uintptr_t)queue->getters.loop && loop->epoch == *weft__fork_word &&
+        loop->current && !loop->current->cancelled && loop->budget > 0) {
+        return loop;
     }
-    task = loop->current;
-    return task && !task->cancelled && loop->budget > 0 ? task : NULL;
+    return NULL;
+}
+
+/* Gives an item to a task that waits for it, or keeps it: the frequent cases of a put. */
+static inline bool put_fast(weft_queue *queue, void *item, struct weft__loop *loop)
+{
+    struct weft__store *store = &queue->store;
+    weft_waiter *getter = queue->getters.first;
+
+    if (getter) {
+        if (getter->tell) {
+            return false;
+        }
+        *(void **)getter->value = item;
+        weft__waiter_unlink(getter);
+        weft__wake_on(loop, getter->owner, 0);
+    } else {
+        if (queue->put_error || !store->is_plain || store->count >= store->capacity ||
+            store->count >= queue->limit) {
+            return false;
+        }
+        ((void **)(void *)store->slots)[(store->head + store->count) & (store->capacity - 1)] =
+            item;
+        if (++store->count > queue->highest) {
+            queue->highest = store->count;
+        }
+    }
+    queue->put++;
+    return true;
 }
 
 int weft_queue_put(weft_queue *queue, void *item)
 {
-    struct weft__task *task;
+    struct weft__loop *loop;
 
     if (!queue || queue->store.by_value) {
         return -EINVAL;
     }
-    task = enter_fast(queue);
-    if (task && queue->getters.first && !queue->getters.first->tell) {
-        weft_waiter *getter = queue->getters.first;
-
-        task->loop->budget--;
-        weft__queue_count_one(queue);
-        *(void **)getter->value = item;
-        weft__waiter_unlink(getter);
-        weft__wake(getter->owner, 0);
+    loop = enter_fast(queue);
+    if (loop && put_fast(queue, item, loop)) {
+        loop->budget--;
         return 0;
     }
     return put(queue, &item);
 }
 
+/* Takes an item that nobody else waits to replace: a frequent case of a get. */
+static inline bool get_fast(weft_queue *queue, void **ret_item)
+{
+    struct weft__store *store = &queue->store;
+
+    if (!store->count || !store->is_plain || queue->putters.first) {
+        return false;
+    }
+    *ret_item = ((void **)(void *)store->slots)[store->head++ & (store->capacity - 1)];
+    store->count--;
+    weft__store_trim(store);
+    return true;
+}
+
 int weft_queue_get(weft_queue *queue, void **ret_item)
 {
+    struct weft__loop *loop;
     struct weft__task *task;
+    weft_waiter waiter;
 
     if (!queue || !ret_item || queue->store.by_value) {
         return -EINVAL;
     }
-    task = enter_fast(queue);
-    if (task && !weft__queue_can_get(queue)) {
-        weft_waiter waiter;
-
-        waiter.gave_up = NULL;
-        waiter.value = ret_item;
-        waiter.tell = NULL;
-        waiter.owner = task;
-        weft__waitq_push(&queue->getters, &waiter);
-        task->waiting = &wait_get;
-        task->target = &waiter;
-        weft__task_leave(task);
-        return task->wake;
+    loop = enter_fast(queue);
+    if (loop && get_fast(queue, ret_item)) {
+        loop->budget--;
+        return 0;
     }
-    return get(queue, ret_item);
+    if (!loop || weft__queue_can_get(queue)) {
+        return get(queue, ret_item);
+    }
+    task = loop->current;
+    waiter.gave_up = NULL; /* the other frequent case: waits, and is not cancelled */
+    waiter.value = ret_item;
+    waiter.tell = NULL;
+    waiter.owner = task;
+    weft__waitq_push(&queue->getters, &waiter);
+    task->waiting = &wait_get;
+    task->target = &waiter;
+    weft__task_leave(task);
+    return task->wake;
 }
 
 int weft_queue_put_value(weft_queue *queue, const void *value)
@@ -220,11 +260,11 @@ int weft_queue_task_done(weft_queue *queue)
     if (r < 0) {
         return r;
     }
-    if (queue->unfinished == 0) {
+    if (queue->done == queue->put) {
         return weft__words(-EINVAL, "weft_queue_task_done() was called more often than items were "
                                     "put");
     }
-    if (--queue->unfinished == 0) {
+    if (++queue->done == queue->put) {
         wake_all(&queue->joiners, 0);
     }
     return 0;
@@ -238,7 +278,7 @@ int weft_queue_join(weft_queue *queue)
     if (!task) {
         return r;
     }
-    if (queue->unfinished) {
+    if (queue->done < queue->put) {
         return park(task, &queue->joiners, NULL, &wait_join);
     }
     weft__task_spend_turn(task);
@@ -257,7 +297,7 @@ static void drop_items(weft_queue *queue)
         void *slot = weft__store_remove(store);
 
         queue->dropped++;
-        queue->unfinished -= queue->unfinished > 0;
+        queue->done += queue->done < queue->put;
         if (queue->drop) {
             queue->drop(store->by_value ? slot : *(void **)slot, queue->arg);
         }
@@ -275,7 +315,7 @@ static void end(weft_queue *queue, int error, bool immediate)
     wake_all(&queue->getters, -ESHUTDOWN); /* there are some only where nothing is left */
     if (immediate) {
         drop_items(queue);
-        if (queue->unfinished == 0) {
+        if (queue->done == queue->put) {
             wake_all(&queue->joiners, 0);
         }
     }

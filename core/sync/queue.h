@@ -20,9 +20,9 @@ struct weft_queue {
     size_t limit;       /* items that the store may hold: 0 a rendezvous, SIZE_MAX no limit */
     int put_error;      /* what a put fails with; 0: it goes on */
     int get_error;      /* what a get fails with where there is nothing to get */
-    size_t unfinished;  /* items put and not yet done with */
     uint64_t put;       /* items that were ever put */
-    weft_waitq joiners; /* until nothing is unfinished; bound with getters and putters */
+    uint64_t done;      /* of these, those that are done with */
+    weft_waitq joiners; /* until all are done with; bound with getters and putters */
     uint64_t dropped;   /* of these, those that nobody got */
     size_t highest;     /* the largest count so far */
     size_t maxsize;     /* as it was asked for */
@@ -67,12 +67,6 @@ static inline bool weft__queue_can_get(const weft_queue *queue)
     return queue->store.count || queue->putters.first || queue->get_error;
 }
 
-static inline void weft__queue_count_one(weft_queue *queue)
-{
-    queue->unfinished++;
-    queue->put++;
-}
-
 /* Puts an item where there is room or somebody waits for it.  Returns 0, -EAGAIN there is not,
  * -ENOMEM or what puts fail with. */
 static inline int weft__queue_try_put(weft_queue *queue, const void *item)
@@ -81,7 +75,7 @@ static inline int weft__queue_try_put(weft_queue *queue, const void *item)
     int r;
 
     if (getter) { /* then puts do not fail */
-        weft__queue_count_one(queue);
+        queue->put++;
         weft__store_copy(&queue->store, getter->value, item);
         weft__waiter_wake(getter, 0);
         return 0;
@@ -91,7 +85,7 @@ static inline int weft__queue_try_put(weft_queue *queue, const void *item)
     }
     r = weft__store_reserve(&queue->store);
     if (r == 0) {
-        weft__queue_count_one(queue);
+        queue->put++;
         weft__store_add(&queue->store, item);
         if (queue->store.count > queue->highest) {
             queue->highest = queue->store.count;
@@ -109,7 +103,7 @@ static inline int weft__queue_try_get(weft_queue *queue, void *ret_item)
     if (store->count) {
         weft__store_copy(store, ret_item, weft__store_remove(store));
         if (putter) { /* the place is not free for a moment */
-            weft__queue_count_one(queue);
+            queue->put++;
             weft__store_add(store, putter->value);
             weft__waiter_wake(putter, 0);
         } else {
@@ -118,7 +112,7 @@ static inline int weft__queue_try_get(weft_queue *queue, void *ret_item)
         return 0;
     }
     if (putter) {
-        weft__queue_count_one(queue);
+        queue->put++;
         weft__store_copy(store, ret_item, putter->value);
         weft__waiter_wake(putter, 0);
         return 0;

@@ -117,7 +117,7 @@ void weft_queue_statistics(const weft_queue *queue, weft_queue_stats *ret_stats)
         .joining = queue->joiners.count,
         .senders = queue->senders,
         .receivers = queue->receivers,
-        .unfinished = queue->unfinished,
+        .unfinished = (size_t)(queue->put - queue->done),
         .put = queue->put,
         .dropped = queue->dropped,
         .is_shut_down = queue->put_error < 0,

@@ -24,6 +24,7 @@ int weft__store_init(struct weft__store *store, const weft_queue_options *option
         .item_size = size,
         .order = options->order,
         .by_value = options->item_size > 0,
+        .is_plain = options->item_size == 0 && options->order == WEFT_QUEUE_FIFO,
         .compare = options->compare ? options->compare : compare_numbers,
         .arg = options->arg,
     };

@@ -20,6 +20,7 @@ struct weft__store {
     size_t item_size;
     uint32_t order;     /* weft_queue_order */
     bool by_value;      /* items are values; else pointers */
+    bool is_plain;      /* pointers, first in, first out: for shorter ways */
     uint64_t seq;       /* of the next item, for a heap: behind the item in its slot */
     weft_queue_compare *compare;
     void *arg; /* its argument */
