@@ -128,29 +128,68 @@ static void expire(struct weft__loop *loop, int64_t now)
     }
 }
 
+/* Lets the backend wait, and takes in what it has to tell. */
+static int wait_until(struct weft__loop *loop, int64_t deadline)
+{
+    weft_backend_event events[WEFT__EVENTS_MAX];
+    int n = loop->ops->wait(loop->be, deadline, events, WEFT__EVENTS_MAX);
+
+    for (int i = 0; i < n; i++) {
+        weft__watch_event(loop, &events[i]);
+    }
+    return n;
+}
+
+/* While another thread owes the loop something a virtual clock does not jump: it goes as fast as
+ * the real one.  Moves it on by as much as has passed since the last look. */
+static int follow_real_time(struct weft__loop *loop)
+{
+    int64_t real = weft__clock_now();
+    int64_t target = weft__loop_now(loop) + (loop->followed ? real - loop->followed : 0);
+    int n = 0;
+
+    while (n >= 0 && weft__loop_now(loop) < target) {
+        n = wait_until(loop, target);
+    }
+    loop->followed = loop->expected ? real : 0;
+    return n;
+}
+
+/* Waits until something happens or the next timer is due. */
+static int wait_for_world(struct weft__loop *loop)
+{
+    int64_t next = weft__timers_next(&loop->timers);
+    int n;
+
+    if (!loop->followed) {
+        return wait_until(loop, next);
+    }
+    if (weft__inbox_wait(loop, next)) {
+        return follow_real_time(loop);
+    }
+    n = wait_until(loop, next);
+    loop->followed = weft__clock_now();
+    return n;
+}
+
 /* Looks at descriptors, clock and inbox; waits for them when nothing is ready. */
 static int look(struct weft__loop *loop)
 {
-    weft_backend_event events[WEFT__EVENTS_MAX];
-    bool busy = loop->first || loop->stopping || atomic_load(&loop->inbox.posted);
     int n = 0;
 
     if (is_inherited(loop)) {
         return -ECHILD;
     }
-    if (!busy && loop->expected && loop->ops->caps & WEFT_BACKEND_VIRTUAL) {
-        busy = weft__inbox_wait(loop, weft__timers_next(&loop->timers));
+    if (loop->ops->caps & WEFT_BACKEND_VIRTUAL && (loop->expected || loop->followed)) {
+        n = follow_real_time(loop);
     }
-    if (!busy) {
-        n = loop->ops->wait(loop->be, weft__timers_next(&loop->timers), events, WEFT__EVENTS_MAX);
-    } else if (loop->watches_used) {
-        n = loop->ops->wait(loop->be, WEFT__LOOK_ONLY, events, WEFT__EVENTS_MAX);
+    if (n >= 0 && !loop->first && !loop->stopping && !atomic_load(&loop->inbox.posted)) {
+        n = wait_for_world(loop);
+    } else if (n >= 0 && loop->watches_used) {
+        n = wait_until(loop, WEFT__LOOK_ONLY);
     }
     if (n < 0) {
         return n;
-    }
-    for (int i = 0; i < n; i++) {
-        weft__watch_event(loop, &events[i]);
     }
     loop->polled = weft__loop_now(loop);
     expire(loop, loop->polled);

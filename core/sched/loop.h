@@ -107,7 +107,8 @@ struct weft__loop {
     struct weft__list carried; /* weft__carried: the contexts of callbacks that are scheduled */
 
     struct weft__attachment *attachments;
-    uint32_t expected; /* posts that other threads owe: no virtual clock jumps over them */
+    uint32_t expected; /* posts that other threads owe: no virtual clock jumps over them, */
+    int64_t followed;  /* but follows the real one, which was here at the last look; 0: it jumps */
     uint32_t fair;             /* moves on with each choice among several that are ready */
 
     /* The world. */

@@ -174,13 +174,16 @@ ALONE(a_task_that_was_cancelled_there_shows_it_here)
 
 ALONE(what_is_freed_runs_on_and_its_failure_is_reported)
 {
+    int first, second;
+
     begin_other();
     weft_thread_future_free(ask(sleeps_then(0.001, -EIO)));
     EQUAL(weft_run_coroutine_threadsafe(gives(-EBADMSG), other.loop, NULL), 0);
     EQUAL(answer(ask(sleeps_then(0.05, 0))), 0);
     end_other();
-    EQUAL(next_report()->status, -EBADMSG);
-    EQUAL(next_report()->status, -EIO);
+    first = next_report()->status; /* which of them depends on how fast this thread is */
+    second = next_report()->status;
+    CHECK((first == -EBADMSG && second == -EIO) || (first == -EIO && second == -EBADMSG));
 }
 
 static void note_done(weft_thread_future *future, void *word)

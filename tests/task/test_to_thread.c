@@ -230,6 +230,35 @@ IN_TASK(virtual_time_does_not_jump_over_a_job)
     EQUAL(weft_loop_time(NULL) - start, 3600);
 }
 
+static void nothing(void *unused)
+{
+    (void)unused;
+}
+
+static int posts_until_cancelled(void *home)
+{
+    while (!weft_job_cancelled()) {
+        CHECK(weft_loop_call_soon_threadsafe(home, nothing, NULL, NULL) == 0);
+    }
+    return 6;
+}
+
+WEFT_ASYNC(calls_what_posts)
+{
+    return weft_to_thread(posts_until_cancelled, weft_get_running_loop());
+}
+
+IN_TASK(time_passes_while_posts_keep_coming)
+{
+    weft_task *task = weft_create_task(calls_what_posts(), NULL);
+    int r;
+
+    weft_sleep(0.01); /* in which the loop always has something to do */
+    weft_task_cancel(task);
+    r = weft_await(task);
+    CHECK(r == 6 || r == -ECANCELED);
+}
+
 /* Misuse. */
 
 static int refused;
@@ -300,6 +329,7 @@ static CU_TestInfo tests[] = {
     TEST(a_task_that_is_cancelled_begins_no_job),
     TEST(a_deadline_tells_the_job),
     TEST(virtual_time_does_not_jump_over_a_job),
+    TEST(time_passes_while_posts_keep_coming),
     TEST(only_a_task_may_wait),
     TEST(the_functions_behind_the_macros_do_the_same),
     TEST(thousands_of_calls_from_many_tasks_are_each_done_once),

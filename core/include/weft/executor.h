@@ -13,8 +13,8 @@
  *
  * Threads are called "weft_0", "weft_1" ... or as the options say, have all signals blocked, and
  * run no loop of their own: a job that calls what waits gets -EPERM, unless it runs a loop itself.
- * On a backend with virtual time a job takes no time: the clock stands still while one runs, or
- * goes as fast as the real one where a task sleeps meanwhile. */
+ * On a backend with virtual time the clock does not jump while a job runs, but goes as fast as the
+ * real one. */
 #ifndef WEFT_EXECUTOR_H
 #define WEFT_EXECUTOR_H
 
