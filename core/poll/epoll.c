@@ -19,9 +19,9 @@
 #define ASKABLE (WEFT_READABLE | WEFT_WRITABLE | WEFT_PRIORITY | WEFT_EDGE)
 
 #if defined(HAVE_EPOLL_PWAIT2)
-#define CAPS (WEFT_BACKEND_EDGE | WEFT_BACKEND_NANOSECONDS)
+#define CAPS (WEFT_BACKEND_EDGE | WEFT_BACKEND_NEST | WEFT_BACKEND_NANOSECONDS)
 #else
-#define CAPS WEFT_BACKEND_EDGE
+#define CAPS (WEFT_BACKEND_EDGE | WEFT_BACKEND_NEST)
 #endif
 
 typedef struct epoll_poller {
@@ -104,10 +104,11 @@ static int open_descriptors(epoll_poller *poller)
     return r;
 }
 
-static int poller_open(const weft_backend_core *core, const char *options, void **ret_be)
+static int poller_open(const weft_backend_core *core, const weft_backend_request *request,
+                       void **ret_be)
 {
-    if (*options != '\0') {
-        core->detail("epoll takes no options, not '%s'", options);
+    if (*request->options != '\0') {
+        core->detail("epoll takes no options, not '%s'", request->options);
         return -EINVAL;
     }
     epoll_poller *poller = core->alloc(NULL, sizeof(*poller));
@@ -126,11 +127,12 @@ static int poller_open(const weft_backend_core *core, const char *options, void 
     return 0;
 }
 
-static void poller_close(void *be)
+static int poller_close(void *be)
 {
     epoll_poller *poller = be;
     close_descriptors(poller);
     poller->core->alloc(poller, 0);
+    return 0;
 }
 
 static int poller_watch(void *be, void *watch, int fd, uint32_t events, uint64_t token)
@@ -265,6 +267,11 @@ static int poller_fork_child(void *be)
     return open_descriptors(be);
 }
 
+static int poller_nest_fd(void *be)
+{
+    return ((epoll_poller *)be)->epoll_fd;
+}
+
 static int poller_probe(char *why, size_t size)
 {
     int fd = epoll_create1(EPOLL_CLOEXEC);
@@ -289,6 +296,7 @@ static const weft_backend_ops poller_ops = {
     .wait = poller_wait,
     .wake = poller_wake,
     .fork_child = poller_fork_child,
+    .nest_fd = poller_nest_fd,
 };
 
 WEFT_BACKEND(epoll)

@@ -143,13 +143,14 @@ static int grow(poll_poller *poller)
     return 0;
 }
 
-static void poller_close(void *be)
+static int poller_close(void *be)
 {
     poll_poller *poller = be;
     close_wake(poller);
     poller->core->alloc(poller->fds, 0);
     poller->core->alloc(poller->owners, 0);
     poller->core->alloc(poller, 0);
+    return 0;
 }
 
 /* The state of a new poller: the wake and no watch. */
@@ -163,10 +164,11 @@ static int begin(poll_poller *poller)
     return r;
 }
 
-static int poller_open(const weft_backend_core *core, const char *options, void **ret_be)
+static int poller_open(const weft_backend_core *core, const weft_backend_request *request,
+                       void **ret_be)
 {
-    if (*options != '\0') {
-        core->detail("poll takes no options, not '%s'", options);
+    if (*request->options != '\0') {
+        core->detail("poll takes no options, not '%s'", request->options);
         return -EINVAL;
     }
     poll_poller *poller = core->alloc(NULL, sizeof(*poller));

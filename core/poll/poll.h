@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The backends that are compiled in, in the order in which they are tried. */
+ * The backends that are compiled in, and one poller nested in another library's loop. */
 #ifndef WEFT_CORE_POLL_H
 #define WEFT_CORE_POLL_H
 
@@ -7,11 +7,22 @@
 
 #include <weft/backend.h>
 
-/* epoll (Linux), poll (everywhere), sim (virtual time, for tests; never chosen by itself); NULL
- * ends it. */
+/* Those that are compiled in, in the order in which they are tried: epoll (Linux), poll
+ * (everywhere), sim (virtual time, never chosen by itself), or what the build says.  NULL ends
+ * it. */
 extern const weft_backend *const weft__backends_builtin[];
 
-/* What every backend is given. */
+/* What every backend is given; sched/backend.c has it. */
 extern const weft_backend_core weft__backend_core;
+
+/* In nest.c: a host in guest mode together with the poller that it watches, as one poller. */
+extern const weft_backend_ops weft__nest_ops;
+
+/* Opens `host` in guest mode as `request` says, and below it the first poller that is compiled in
+ * and can be nested.  Stores the object for weft__nest_ops; -EOPNOTSUPP when there is none. */
+int weft__nest_open(const weft_backend *host, const weft_backend_request *request, void **ret_be);
+
+/* What the inner poller has to report now, for a host that was adopted: it only looks. */
+int weft__nest_look(void *be, weft_backend_event *ret_events, int max);
 
 #endif

@@ -42,9 +42,11 @@ static int parse_seconds(const char *text, int64_t *ret_ns)
     return 0;
 }
 
-static int sim_open(const weft_backend_core *core, const char *options, void **ret_be)
+static int sim_open(const weft_backend_core *core, const weft_backend_request *request,
+                    void **ret_be)
 {
     static const char start[] = "start=";
+    const char *options = request->options;
     int64_t now = START;
     if (*options != '\0' && (strncmp(options, start, sizeof(start) - 1) != 0 ||
                              parse_seconds(options + sizeof(start) - 1, &now) < 0)) {
@@ -63,10 +65,11 @@ static int sim_open(const weft_backend_core *core, const char *options, void **r
     return 0;
 }
 
-static void sim_close(void *be)
+static int sim_close(void *be)
 {
     sim_poller *sim = be;
     sim->core->alloc(sim, 0);
+    return 0;
 }
 
 static int sim_watch(void *be, void *watch, int fd, uint32_t events, uint64_t token)

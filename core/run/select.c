@@ -1,78 +1,182 @@
 /* SPDX-License-Identifier: MIT
- * Which backend a loop runs on: a name, or what the environment says, or the first that works. */
+ * Which backend a loop runs on: what the program says, or the environment, or the first of those
+ * that are compiled in which works. */
 #include "core/base/error.h"
 #include "core/poll/poll.h"
+#include "core/run/load.h"
 #include "core/sched/loop.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* A setuid program does not listen to its caller's environment. */
-static const char *environment(const char *name)
-{
-#ifdef HAVE_SECURE_GETENV
-    const char *value = secure_getenv(name);
-#else
-    const char *value = issetugid() ? NULL : getenv(name);
-#endif
+#define HOST (WEFT_BACKEND_DIRECT | WEFT_BACKEND_GUEST)
 
-    return value && *value ? value : NULL;
+/* One of the list "name,name:option,option=value,name". */
+struct item {
+    char name[WEFT__NAME_MAX + 1];
+    uint32_t mode; /* 0: the backend's own choice */
+    char options[256];
+};
+
+static bool is_word(const char *text, size_t length, const char *word)
+{
+    return strlen(word) == length && memcmp(text, word, length) == 0;
 }
 
-/* The names there are, for people: "epoll, poll, sim". */
-static const char *names(char *text, size_t size)
+/* Whether the word behind a comma belongs to the backend before it: a mode, or one with a value. */
+static bool is_option(const char *text, size_t length)
 {
-    size_t n = 0;
+    return is_word(text, length, "direct") || is_word(text, length, "guest") ||
+           (strcspn(text, "=:,") < length && text[strcspn(text, "=:,")] == '=');
+}
 
-    text[0] = '\0';
-    for (size_t i = 0; weft__backends_builtin[i] && n < size; i++) {
-        n += (size_t)snprintf(text + n, size - n, "%s%s", i ? ", " : "",
-                              weft__backends_builtin[i]->name);
+static int add_option(struct item *item, const char *text, size_t length)
+{
+    size_t used = strlen(item->options);
+
+    if (is_word(text, length, "direct")) {
+        item->mode = WEFT_BACKEND_MODE_DIRECT;
+    } else if (is_word(text, length, "guest")) {
+        item->mode = WEFT_BACKEND_MODE_GUEST;
+    } else if (used + length + 2 > sizeof item->options) {
+        return -EINVAL;
+    } else {
+        (void)snprintf(item->options + used, sizeof item->options - used, "%s%.*s",
+                       used ? "," : "", (int)length, text);
     }
-    return text;
+    return 0;
 }
 
-/* A backend by "name" or "name:options". */
-static int open_named(const char *wanted, const char *origin, struct weft__loop **ret_loop)
+/* Takes the first item off a list, with the comma behind it. */
+static int take_item(const char **list, const char *origin, struct item *item,
+                     struct weft__text *why)
 {
-    const char *colon = strchr(wanted, ':');
-    size_t length = colon ? (size_t)(colon - wanted) : strlen(wanted);
-    char list[128];
+    const char *at = *list;
+    size_t length = strcspn(at, ":,");
+    int r = 0;
 
-    for (size_t i = 0; weft__backends_builtin[i]; i++) {
-        const weft_backend *backend = weft__backends_builtin[i];
+    memset(item, 0, sizeof *item);
+    if (!weft__is_name(at, length)) {
+        weft__text_add(why, "'%.*s' (from %s) is no name of a backend; ",
+                       (int)(length < 200 ? length : 200), at, origin);
+        weft__backend_names(why);
+        return -ENOENT;
+    }
+    memcpy(item->name, at, length);
+    at += length;
+    while (r == 0 && (*at == ':' || (*at == ',' && is_option(at + 1, strcspn(at + 1, ","))))) {
+        length = strcspn(++at, ",");
+        r = add_option(item, at, length);
+        at += length;
+    }
+    if (r < 0) {
+        weft__text_add(why, "the options of '%s' (from %s) are longer than %zu bytes", item->name,
+                       origin, sizeof item->options - 1);
+        return r;
+    }
+    *list = *at == ',' ? at + 1 : at;
+    return 0;
+}
 
-        if (strlen(backend->name) == length && memcmp(backend->name, wanted, length) == 0) {
-            return weft__loop_open(backend, colon ? colon + 1 : "", ret_loop);
+/* The mode that an item asks for, or the backend's own. */
+static int choose_mode(const weft_backend *backend, struct item *item, struct weft__text *why)
+{
+    uint32_t caps = backend->ops->caps;
+    bool can = item->mode == WEFT_BACKEND_MODE_GUEST ? caps & WEFT_BACKEND_GUEST :
+                                                       !(caps & HOST) || caps & WEFT_BACKEND_DIRECT;
+
+    if (item->mode && !can) {
+        weft__text_add(why, "has no %s mode",
+                       item->mode == WEFT_BACKEND_MODE_GUEST ? "guest" : "direct");
+        return -EINVAL;
+    }
+    if (!item->mode) {
+        item->mode = WEFT_BACKEND_MODE_DIRECT;
+        if (caps & WEFT_BACKEND_GUEST &&
+            (caps & WEFT_BACKEND_GUEST_FIRST || !(caps & WEFT_BACKEND_DIRECT))) {
+            item->mode = WEFT_BACKEND_MODE_GUEST;
         }
     }
-    return weft__detail(-ENOENT, "no backend is called '%.*s' (from %s); built in are %s",
-                        (int)length, wanted, origin, names(list, sizeof list));
+    return 0;
 }
 
-/* The first that works; one that needs nothing real has to be asked for. */
-static int open_first(struct weft__loop **ret_loop)
+static int open_backend(const weft_backend *backend, struct item *item, struct weft__text *why,
+                        struct weft__loop **ret_loop)
 {
-    int r = -ENOENT;
+    weft_backend_request request = { .options = item->options };
+    char reason[256] = "";
+    int r = choose_mode(backend, item, why);
 
-    for (size_t i = 0; weft__backends_builtin[i]; i++) {
-        const weft_backend *backend = weft__backends_builtin[i];
-
-        if (backend->ops->caps & WEFT_BACKEND_VIRTUAL) {
-            continue;
-        }
-        r = weft__loop_open(backend, "", ret_loop);
-        if (r != -ENOSYS && r != -EPERM) {
-            return r;
-        }
+    if (r < 0) {
+        return r;
+    }
+    request.mode = item->mode;
+    weft_error_clear();
+    r = weft__loop_open(backend, &request, ret_loop);
+    if (r >= 0) {
+        return 0;
+    }
+    if (*weft_error_detail()) {
+        weft__text_add(why, "%s", weft_error_detail());
+    } else if (backend->probe && backend->probe(reason, sizeof reason) < 0) {
+        weft__text_add(why, "does not work here: %s", reason);
+    } else {
+        weft__text_add(why, "could not be opened: %s", weft_strerror(r));
     }
     return r;
 }
 
+/* The errors of what is not there, for which the next of a list is tried. */
+static bool is_unavailable(int r)
+{
+    return r == -ENOENT || r == -ELIBACC || r == -ENOSYS || r == -EPERM || r == -EOPNOTSUPP;
+}
+
+/* The backends of a list, one after the other, until one works. */
+static int open_list(const char *list, const char *origin, struct weft__loop **ret_loop)
+{
+    struct weft__text why = { .used = 0 };
+    const weft_backend *backend;
+    struct item item;
+    int r;
+
+    do {
+        r = take_item(&list, origin, &item, &why);
+        if (r < 0) {
+            break;
+        }
+        weft__text_add(&why, "%sthe backend '%s' (from %s): ", why.used ? "; " : "", item.name,
+                       origin);
+        r = weft__backend_find(item.name, &why, &backend);
+        r = r < 0 ? r : open_backend(backend, &item, &why, ret_loop);
+    } while (*list && is_unavailable(r));
+    return r < 0 ? weft__detail(r, "%s", why.at) : 0;
+}
+
+/* The first that works; a foreign loop, or time that is not real, has to be asked for. */
+static int open_first(struct weft__loop **ret_loop)
+{
+    struct weft__text why = { .used = 0 };
+    int r = -ENOENT;
+
+    for (size_t i = 0; weft__backends_builtin[i]; i++) {
+        const weft_backend *backend = weft__backends_builtin[i];
+        struct item item = { .mode = 0 };
+
+        if (backend->ops->caps & (WEFT_BACKEND_VIRTUAL | HOST)) {
+            continue;
+        }
+        weft__text_add(&why, "%sthe backend '%s': ", why.used ? "; " : "", backend->name);
+        r = open_backend(backend, &item, &why, ret_loop);
+        if (!is_unavailable(r)) {
+            break;
+        }
+    }
+    return r < 0 ? weft__detail(r, "%s", why.at) : 0;
+}
+
 int weft_loop_new(const char *backend, weft_loop **ret_loop)
 {
-    const char *wanted = backend ? backend : environment("WEFT_BACKEND");
+    const char *wanted = backend ? backend : weft__environment("WEFT_BACKEND");
     struct weft__loop *loop;
     int r;
 
@@ -81,14 +185,14 @@ int weft_loop_new(const char *backend, weft_loop **ret_loop)
     }
     weft_error_clear();
     if (wanted) {
-        r = open_named(wanted, backend ? "the program" : "WEFT_BACKEND", &loop);
+        r = open_list(wanted, backend ? "the program" : "WEFT_BACKEND", &loop);
     } else {
         r = open_first(&loop);
     }
     if (r < 0) {
         return r;
     }
-    wanted = environment("WEFT_DEBUG");
+    wanted = weft__environment("WEFT_DEBUG");
     loop->debug = wanted && strcmp(wanted, "0") != 0;
     *ret_loop = weft__loop_handle(loop);
     return 0;

@@ -132,7 +132,7 @@ static void expire(struct weft__loop *loop, int64_t now)
 static int wait_until(struct weft__loop *loop, int64_t deadline)
 {
     weft_backend_event events[WEFT__EVENTS_MAX];
-    int n = loop->ops->wait(loop->be, deadline, events, WEFT__EVENTS_MAX);
+    int n = weft__backend_wait(loop, deadline, events);
 
     for (int i = 0; i < n; i++) {
         weft__watch_event(loop, &events[i]);
@@ -185,8 +185,8 @@ static int look(struct weft__loop *loop)
     }
     if (n >= 0 && !loop->first && !loop->stopping && !atomic_load(&loop->inbox.posted)) {
         n = wait_for_world(loop);
-    } else if (n >= 0 && loop->watches_used) {
-        n = wait_until(loop, WEFT__LOOK_ONLY);
+    } else if (n >= 0 && (loop->watches_used || loop->backend->ops->run)) {
+        n = wait_until(loop, WEFT__LOOK_ONLY); /* a host has work of its own */
     }
     if (n < 0) {
         return n;

@@ -113,7 +113,8 @@ struct weft__loop {
 
     /* The world. */
     const weft_backend *backend;
-    const weft_backend_ops *ops;
+    const weft_backend_ops *ops; /* the backend's, or weft__nest_ops in guest mode */
+    uint32_t mode; /* weft_backend_mode */
     void *be;
     struct weft__watch **watches; /* by descriptor; NULL: not watched */
     uint32_t watches_size, watches_used;
@@ -204,8 +205,14 @@ static inline struct weft__item *weft__ready_pop(struct weft__loop *loop)
     return item;
 }
 
-/* Makes a loop on a backend; `options` is what followed "name:", or "". */
-int weft__loop_open(const weft_backend *backend, const char *options, struct weft__loop **ret_loop);
+/* Makes a loop on a backend, in the mode and with the options that the request names. */
+int weft__loop_open(const weft_backend *backend, const weft_backend_request *request,
+                    struct weft__loop **ret_loop);
+
+/* In sched/backend.c: opens the loop's backend; waits, and returns how many events it stored. */
+int weft__backend_open(struct weft__loop *loop, const weft_backend *backend,
+                       weft_backend_request request);
+int weft__backend_wait(struct weft__loop *loop, int64_t deadline, weft_backend_event *ret_events);
 
 /* Ends it; nobody runs it. */
 void weft__loop_shut(struct weft__loop *loop);

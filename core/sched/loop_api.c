@@ -82,6 +82,16 @@ const char *weft_loop_backend_name(weft_loop *handle)
     return loop ? loop->backend->name : NULL;
 }
 
+const char *weft_loop_backend_mode(weft_loop *handle)
+{
+    const struct weft__loop *loop = look_at(handle);
+
+    if (!loop) {
+        return NULL;
+    }
+    return loop->mode == WEFT_BACKEND_MODE_GUEST ? "guest" : "direct";
+}
+
 int weft_loop_set_debug(weft_loop *handle, bool on)
 {
     int r = 0;

@@ -2,7 +2,6 @@
  * Loops: made, closed, and listed for whoever looks from outside. */
 #include "core/base/mem.h"
 #include "core/base/shared.h"
-#include "core/poll/poll.h"
 #include "core/sched/future.h"
 #include "core/sched/handle.h"
 #include "core/sched/inspect.h"
@@ -81,19 +80,8 @@ void weft__loop_depot_clear(void)
     pthread_mutex_unlock(&depot.lock);
 }
 
-static int open_backend(struct weft__loop *loop, const weft_backend *backend, const char *options)
-{
-    int r = weft__fork_epoch(&loop->epoch);
-
-    if (r < 0) {
-        return r;
-    }
-    loop->backend = backend;
-    loop->ops = backend->ops;
-    return loop->ops->open(&weft__backend_core, options, &loop->be);
-}
-
-int weft__loop_open(const weft_backend *backend, const char *options, struct weft__loop **ret_loop)
+int weft__loop_open(const weft_backend *backend, const weft_backend_request *request,
+                    struct weft__loop **ret_loop)
 {
     struct weft__loop *loop = take_memory();
     int r;
@@ -101,7 +89,8 @@ int weft__loop_open(const weft_backend *backend, const char *options, struct wef
     if (!loop) {
         return -ENOMEM;
     }
-    r = open_backend(loop, backend, options);
+    r = weft__fork_epoch(&loop->epoch);
+    r = r < 0 ? r : weft__backend_open(loop, backend, *request);
     if (r < 0) {
         give_memory(loop);
         return r;
@@ -182,7 +171,7 @@ void weft__loop_shut(struct weft__loop *loop)
     end_ready(loop);
     weft__handles_unload(loop);
     weft__place_end(&loop->place);
-    loop->ops->close(loop->be);
+    (void)loop->ops->close(loop->be);
     weft__timers_fini(&loop->timers);
     weft__stacks_fini(&loop->stacks);
     weft__pool_fini(&loop->coros);

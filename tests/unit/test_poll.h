@@ -87,6 +87,17 @@ static const weft_backend_core test_core = {
     .fault = core_fault,
 };
 
+/* open() of the backend under test, with the options that followed its name. */
+static inline int open_with(const char *options, void **ret_be)
+{
+    const weft_backend_request request = {
+        .size = sizeof(request),
+        .mode = WEFT_BACKEND_MODE_DIRECT,
+        .options = options,
+    };
+    return backend->ops->open(&test_core, &request, ret_be);
+}
+
 /* CU_ASSERT with the name of the backend in front of what was claimed. */
 #define CHECK(claim) check((claim), #claim, __FILE__, __LINE__)
 
@@ -160,7 +171,7 @@ static inline void on_each_real(void (*claim)(void))
             continue;
         }
         int before = open_descriptors();
-        if (CHECK(ops->open(&test_core, "", &be) == 0)) {
+        if (CHECK(open_with("", &be) == 0)) {
             claim();
             ops->close(be);
         }

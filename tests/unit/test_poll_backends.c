@@ -46,7 +46,8 @@ static void descriptors_are_well_formed(void)
         CHECK(backend->needs[0] == '\0');
         CHECK(ops->size == sizeof(weft_backend_ops));
         CHECK(ops->watch_size <= sizeof(unit_watch));
-        CHECK(ops->caps < WEFT_BACKEND_VIRTUAL << 1);
+        CHECK(ops->caps < WEFT_BACKEND_DIRECT);
+        CHECK((ops->nest_fd != NULL) == ((ops->caps & WEFT_BACKEND_NEST) != 0));
         CHECK(ops->open && ops->close && ops->watch && ops->rewatch && ops->unwatch);
         CHECK(ops->wait && ops->wake && ops->fork_child);
         CHECK((ops->now != NULL) == ((ops->caps & WEFT_BACKEND_VIRTUAL) != 0));
@@ -63,22 +64,6 @@ static void names_are_unique_and_the_first_one_is_real(void)
             CU_ASSERT_STRING_NOT_EQUAL(one, other);
         }
     }
-}
-
-static void the_core_offers_all_that_backends_need(void)
-{
-    const weft_backend_core *core = &weft__backend_core;
-    CU_ASSERT(core->size == sizeof(*core));
-    CU_ASSERT(core->abi == WEFT_BACKEND_ABI);
-    CU_ASSERT(core->now() > 0);
-    CU_ASSERT(core->fault() == 0);
-    void *memory = core->alloc(NULL, 8);
-    memory = core->alloc(memory, 16);
-    CU_ASSERT(memory != NULL);
-    CU_ASSERT(core->alloc(memory, 0) == NULL);
-    core->detail("%d words", 2);
-    CU_ASSERT_STRING_EQUAL(weft_error_detail(), "2 words");
-    weft_error_clear();
 }
 
 static void probing_leaves_nothing_behind(void)
@@ -100,7 +85,7 @@ static void unknown_options_are_refused_in_words(void)
         backend = weft__backends_builtin[i];
         void *untouched = NULL;
         last_detail[0] = '\0';
-        CHECK(backend->ops->open(&test_core, "flavour=7", &untouched) == -EINVAL);
+        CHECK(open_with("flavour=7", &untouched) == -EINVAL);
         CHECK(untouched == NULL);
         CHECK(strstr(last_detail, "flavour=7") != NULL);
         CHECK(strstr(last_detail, backend->name) != NULL);
@@ -438,7 +423,7 @@ ON_EACH_REAL(closing_forgets_watches_that_are_left)
     for (int i = 0; i < 100; i++) {
         void *other = NULL;
         unit_watch twice = { { 0 } };
-        CHECK(ops->open(&test_core, "", &other) == 0);
+        CHECK(open_with("", &other) == 0);
         CHECK(ops->watch(other, &twice, fds[0], WEFT_READABLE, TOKEN(3)) == 0);
         ops->close(other);
     }
@@ -455,7 +440,7 @@ ON_EACH_REAL(no_descriptor_goes_to_other_programs)
     for (int fd = 0; fd < LIMIT; fd++) {
         before[fd] = fcntl(fd, F_GETFD) >= 0;
     }
-    CHECK(ops->open(&test_core, "", &other) == 0);
+    CHECK(open_with("", &other) == 0);
     for (int fd = 0; fd < LIMIT; fd++) {
         int flags = fcntl(fd, F_GETFD);
         own += flags >= 0 && !before[fd];
@@ -471,7 +456,6 @@ ON_EACH_REAL(no_descriptor_goes_to_other_programs)
 static CU_TestInfo tests[] = {
     TEST(descriptors_are_well_formed),
     TEST(names_are_unique_and_the_first_one_is_real),
-    TEST(the_core_offers_all_that_backends_need),
     TEST(probing_leaves_nothing_behind),
     TEST(unknown_options_are_refused_in_words),
     TEST(reads_and_writes_become_ready),

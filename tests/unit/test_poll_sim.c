@@ -15,7 +15,7 @@ static void open_sim(const char *options)
     }
     ops = backend->ops;
     CHECK(ops->caps == (WEFT_BACKEND_VIRTUAL | WEFT_BACKEND_NANOSECONDS));
-    CHECK(ops->open(&test_core, options, &be) == 0);
+    CHECK(open_with(options, &be) == 0);
 }
 
 static void close_sim(void)
@@ -158,7 +158,7 @@ static void another_start_is_refused_in_words(void)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         void *untouched = NULL;
         last_detail[0] = '\0';
-        CHECK(ops->open(&test_core, bad[i], &untouched) == -EINVAL);
+        CHECK(open_with(bad[i], &untouched) == -EINVAL);
         CHECK(untouched == NULL);
         CHECK(strstr(last_detail, "start=SECONDS") != NULL);
         CHECK(live_blocks == 0);
@@ -173,7 +173,7 @@ static void no_memory_is_an_error(void)
     asked = 0;
     fault_at = 0;
     fault_error = -EIO;
-    CHECK(ops->open(&test_core, "", &untouched) == -ENOMEM);
+    CHECK(open_with("", &untouched) == -ENOMEM);
     CHECK(untouched == NULL);
     fault_at = -1;
 }

@@ -268,7 +268,7 @@ static int failures; /* members that have failed, as they were told to */
 static void live(const int fds[COPIES])
 {
     weft_backend_event event;
-    TRY(0, ops->open(&test_core, "", &be));
+    TRY(0, open_with("", &be));
     for (int i = 0; i < COPIES; i++) {
         TRY(0, watch(i, fds[i], WEFT_READABLE));
     }
@@ -376,7 +376,7 @@ ON_EACH_REAL(nanoseconds_that_are_not_there_become_milliseconds)
     }
     void *first = be;
     for (int i = 0; i < 2; i++) {
-        CHECK(ops->open(&test_core, "", &be) == 0);
+        CHECK(open_with("", &be) == 0);
         refuse_nanoseconds(refusals[i]);
         ops->close(be);
     }

@@ -27,13 +27,21 @@ WEFT_BEGIN_DECLS
 
 /** Makes a loop.  It is in debug mode when WEFT_DEBUG is set, not empty and not "0".
  *
- *  backend   "epoll", "poll" or "sim", with ":options" where it knows some ("sim:start=5"); NULL:
- *            what WEFT_BACKEND says, else epoll, then poll; sim only by its name.
+ *  backend   "epoll", "poll", "sim" or a plugin's name, with options where it knows some
+ *            ("sim:start=5"); or a list, "uv:direct,epoll", of which the next is tried when one is
+ *            not there or cannot work here.  NULL: what WEFT_BACKEND says, else the first of epoll
+ *            and poll; the others only by their names.
  *  ret_loop  the loop; close it with weft_loop_close().  Untouched on error.
  *
- *  Returns 0, -ENOENT no such backend (weft_error_detail() lists those there are), -EINVAL options
- *  that it does not know, -ENOMEM, -EMFILE, or what the backend says.  Any thread.  Cost: the
- *  backend's descriptors.  Source: asyncio.new_event_loop(). */
+ *  A plugin is the file weft-backend-NAME.so in a directory of WEFT_BACKEND_PATH (absolute ones,
+ *  separated by colons) or in the library's own.  Programs with more rights than their caller
+ *  ignore the environment; root loads only what nobody else can write to.
+ *
+ *  Returns 0, or with weft_error_detail() telling what was tried: -ENOENT no such backend, -ELIBACC
+ *  a library that it needs is not there, -ELIBBAD a file that is no backend for this library,
+ *  -EACCES one that is not safe to load, -EINVAL options or a mode that it does not know; -ENOMEM,
+ *  -EMFILE, or what the backend says.  Any thread.  Cost: the backend's descriptors.
+ *  Source: asyncio.new_event_loop(). */
 WEFT_API WEFT_MUST_USE int weft_loop_new(const char *backend, weft_loop **ret_loop);
 
 /** Closes a loop that does not run, and frees it.  Callbacks that did not run are dropped;
@@ -162,6 +170,11 @@ WEFT_API int weft_loop_remove_writer(weft_loop *loop, int fd);
 /** Returns the name of the backend that the loop runs on ("epoll"); NULL for a closed loop or none.
  *  Any thread. */
 WEFT_API const char *weft_loop_backend_name(weft_loop *loop);
+
+/** Returns how the backend watches for the loop: "direct", each descriptor by itself, or "guest",
+ *  our own poller through one descriptor in another library's loop; NULL for a closed loop or none.
+ *  Any thread. */
+WEFT_API const char *weft_loop_backend_mode(weft_loop *loop);
 
 /** Switches debug mode on or off for this loop.  Returns 0, -EBADF, -EXDEV, -EPERM.
  *  Source: loop.set_debug(). */
