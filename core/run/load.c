@@ -265,3 +265,15 @@ int weft__backend_load(const char *path, struct weft__text *why, const weft_back
     pthread_mutex_unlock(&registry.lock);
     return r;
 }
+
+void weft__backends_forget(void)
+{
+    pthread_mutex_lock(&registry.lock);
+    while (registry.first) {
+        struct loaded *loaded = registry.first;
+
+        registry.first = loaded->next;
+        weft__free(loaded);
+    }
+    pthread_mutex_unlock(&registry.lock);
+}

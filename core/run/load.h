@@ -41,4 +41,8 @@ void weft__backend_names(struct weft__text *why);
 /* Opens one file, /DIR/weft-backend-NAME.so, which from now on is the backend NAME. */
 int weft__backend_load(const char *path, struct weft__text *why, const weft_backend **ret_backend);
 
+/* Forgets what was loaded, which stays in memory: only for a test that counts bytes and has no
+ * loop. */
+void weft__backends_forget(void);
+
 #endif

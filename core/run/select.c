@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Which backend a loop runs on: what the program says, or the environment, or the first of those
- * that are compiled in which works. */
+ * Which backend a loop runs on: what the program says, or the environment, or the configuration, or
+ * the first of those that are compiled in which works. */
 #include "core/base/error.h"
 #include "core/poll/poll.h"
+#include "core/run/config.h"
 #include "core/run/load.h"
 #include "core/sched/loop.h"
 
@@ -174,9 +175,34 @@ static int open_first(struct weft__loop **ret_loop)
     return r < 0 ? weft__detail(r, "%s", why.at) : 0;
 }
 
+/* Who names the backend, and which; NULL: nobody does. */
+static const char *wanted(const char *backend, const struct weft__config *config, char *origin,
+                          size_t size)
+{
+    const char *value = backend ? backend : weft__environment("WEFT_BACKEND");
+
+    if (!value && config->backend_line) {
+        (void)snprintf(origin, size, "%s:%d", config->path, config->backend_line);
+        return config->backend;
+    }
+    (void)snprintf(origin, size, "%s", backend ? "the program" : "WEFT_BACKEND");
+    return value;
+}
+
+static bool wants_debug(const struct weft__config *config)
+{
+    const char *value = weft__environment("WEFT_DEBUG");
+
+    value = value ? value : config->debug;
+    return *value && strcmp(value, "0") != 0;
+}
+
 int weft_loop_new(const char *backend, weft_loop **ret_loop)
 {
-    const char *wanted = backend ? backend : weft__environment("WEFT_BACKEND");
+    struct weft__config config;
+    struct weft__text why = { .used = 0 };
+    char origin[sizeof config.path + 16];
+    const char *list;
     struct weft__loop *loop;
     int r;
 
@@ -184,16 +210,16 @@ int weft_loop_new(const char *backend, weft_loop **ret_loop)
         return -EINVAL;
     }
     weft_error_clear();
-    if (wanted) {
-        r = open_list(wanted, backend ? "the program" : "WEFT_BACKEND", &loop);
-    } else {
-        r = open_first(&loop);
+    r = weft__config_read(&config, &why);
+    if (r < 0) {
+        return weft__detail(r, "%s", why.at);
     }
+    list = wanted(backend, &config, origin, sizeof origin);
+    r = list ? open_list(list, origin, &loop) : open_first(&loop);
     if (r < 0) {
         return r;
     }
-    wanted = weft__environment("WEFT_DEBUG");
-    loop->debug = wanted && strcmp(wanted, "0") != 0;
+    loop->debug = wants_debug(&config);
     *ret_loop = weft__loop_handle(loop);
     return 0;
 }

@@ -25,22 +25,28 @@
 
 WEFT_BEGIN_DECLS
 
-/** Makes a loop.  It is in debug mode when WEFT_DEBUG is set, not empty and not "0".
+/** Makes a loop.  It is in debug mode when WEFT_DEBUG is set, not empty and not "0", or
+ *  is unset and weft.conf says so.
  *
  *  backend   "epoll", "poll", "sim" or a plugin's name, with options where it knows some
  *            ("sim:start=5"); or a list, "uv:direct,epoll", of which the next is tried when one is
- *            not there or cannot work here.  NULL: what WEFT_BACKEND says, else the first of epoll
- *            and poll; the others only by their names.
+ *            not there or cannot work here.  NULL: what WEFT_BACKEND says, else weft.conf, else the
+ *            first of epoll and poll; the others only by their names.
  *  ret_loop  the loop; close it with weft_loop_close().  Untouched on error.
  *
  *  A plugin is the file weft-backend-NAME.so in a directory of WEFT_BACKEND_PATH (absolute ones,
  *  separated by colons) or in the library's own.  Programs with more rights than their caller
  *  ignore the environment; root loads only what nobody else can write to.
  *
+ *  weft.conf is the file that WEFT_CONFIG names, else the first that is there of
+ *  $XDG_CONFIG_HOME/weft/weft.conf (~/.config) and /etc/weft/weft.conf: a section [weft] with
+ *  `backend = ` and `debug = `.
+ *
  *  Returns 0, or with weft_error_detail() telling what was tried: -ENOENT no such backend, -ELIBACC
  *  a library that it needs is not there, -ELIBBAD a file that is no backend for this library,
- *  -EACCES one that is not safe to load, -EINVAL options or a mode that it does not know; -ENOMEM,
- *  -EMFILE, or what the backend says.  Any thread.  Cost: the backend's descriptors.
+ *  -EACCES one that is not safe to load, -EINVAL options or a mode that it does not know, or a
+ *  weft.conf with an error in it; -ENOMEM, -EMFILE, or what the backend says.  Any thread.  Cost:
+ *  the backend's descriptors, and looking for weft.conf.
  *  Source: asyncio.new_event_loop(). */
 WEFT_API WEFT_MUST_USE int weft_loop_new(const char *backend, weft_loop **ret_loop);
 
