@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A backend from a file, made whole: members behind what it was built with read as NULL. */
 struct loaded {
@@ -61,9 +62,9 @@ static const char *missing(const weft_backend_ops *ops)
     bool host = ops->caps & (WEFT_BACKEND_DIRECT | WEFT_BACKEND_GUEST);
     bool watches = !host || ops->caps & WEFT_BACKEND_DIRECT;
 
-#define NEED(when, member) \
+#define NEED(when, member)        \
     if ((when) && !ops->member) { \
-        return #member; \
+        return #member;           \
     }
     NEED(true, open)
     NEED(true, close)
@@ -222,6 +223,33 @@ int weft__backend_find(const char *name, struct weft__text *why, const weft_back
         weft__text_add(why, "; Debian has it in the package %s", package_of(name));
     }
     return r;
+}
+
+struct place {
+    const char *name;
+    char *path;
+    size_t size;
+};
+
+static int has_file(const char *directory, void *arg)
+{
+    const struct place *place = arg;
+    int n = snprintf(place->path, place->size, "%s/weft-backend-%s.so", directory, place->name);
+
+    return n > 0 && (size_t)n < place->size && access(place->path, F_OK) == 0 ? 0 : -ENOENT;
+}
+
+bool weft__backend_where(const char *name, char *path, size_t size)
+{
+    struct place place = { .name = name, .path = path, .size = size };
+    struct weft__text why = { .used = 0 };
+
+    for (size_t i = 0; weft__backends_builtin[i]; i++) {
+        if (strcmp(weft__backends_builtin[i]->name, name) == 0) {
+            return false;
+        }
+    }
+    return weft__each_directory("WEFT_BACKEND_PATH", WEFT_BACKEND_DIR, &why, has_file, &place) == 0;
 }
 
 /* NAME of /DIR/weft-backend-NAME.so. */

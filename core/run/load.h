@@ -41,6 +41,16 @@ void weft__backend_names(struct weft__text *why);
 /* Opens one file, /DIR/weft-backend-NAME.so, which from now on is the backend NAME. */
 int weft__backend_load(const char *path, struct weft__text *why, const weft_backend **ret_backend);
 
+/* Where the file lies that `name` leads to; false: nowhere, or it is compiled in. */
+bool weft__backend_where(const char *name, char *path, size_t size);
+
+/* In select.c: what weft_loop_new() goes by when the program names nothing, and who says so; NULL:
+ * nobody does, and the first that is_automatic is taken (a foreign loop, or time that is not
+ * real, has to be asked for). */
+struct weft__config;
+const char *weft__default(const struct weft__config *config, char *origin, size_t size);
+bool weft__is_automatic(const weft_backend *backend);
+
 /* Forgets what was loaded, which stays in memory: only for a test that counts bytes and has no
  * loop. */
 void weft__backends_forget(void);

@@ -41,8 +41,8 @@ static int add_option(struct item *item, const char *text, size_t length)
     } else if (used + length + 2 > sizeof item->options) {
         return -EINVAL;
     } else {
-        (void)snprintf(item->options + used, sizeof item->options - used, "%s%.*s",
-                       used ? "," : "", (int)length, text);
+        (void)snprintf(item->options + used, sizeof item->options - used, "%s%.*s", used ? "," : "",
+                       (int)length, text);
     }
     return 0;
 }
@@ -153,7 +153,12 @@ static int open_list(const char *list, const char *origin, struct weft__loop **r
     return r < 0 ? weft__detail(r, "%s", why.at) : 0;
 }
 
-/* The first that works; a foreign loop, or time that is not real, has to be asked for. */
+bool weft__is_automatic(const weft_backend *backend)
+{
+    return !(backend->ops->caps & (WEFT_BACKEND_VIRTUAL | HOST));
+}
+
+/* The first that works. */
 static int open_first(struct weft__loop **ret_loop)
 {
     struct weft__text why = { .used = 0 };
@@ -163,7 +168,7 @@ static int open_first(struct weft__loop **ret_loop)
         const weft_backend *backend = weft__backends_builtin[i];
         struct item item = { .mode = 0 };
 
-        if (backend->ops->caps & (WEFT_BACKEND_VIRTUAL | HOST)) {
+        if (!weft__is_automatic(backend)) {
             continue;
         }
         weft__text_add(&why, "%sthe backend '%s': ", why.used ? "; " : "", backend->name);
@@ -175,18 +180,19 @@ static int open_first(struct weft__loop **ret_loop)
     return r < 0 ? weft__detail(r, "%s", why.at) : 0;
 }
 
-/* Who names the backend, and which; NULL: nobody does. */
-static const char *wanted(const char *backend, const struct weft__config *config, char *origin,
-                          size_t size)
+const char *weft__default(const struct weft__config *config, char *origin, size_t size)
 {
-    const char *value = backend ? backend : weft__environment("WEFT_BACKEND");
+    const char *value = weft__environment("WEFT_BACKEND");
 
-    if (!value && config->backend_line) {
+    if (value) {
+        (void)snprintf(origin, size, "WEFT_BACKEND");
+        return value;
+    }
+    if (config->backend_line) {
         (void)snprintf(origin, size, "%s:%d", config->path, config->backend_line);
         return config->backend;
     }
-    (void)snprintf(origin, size, "%s", backend ? "the program" : "WEFT_BACKEND");
-    return value;
+    return NULL;
 }
 
 static bool wants_debug(const struct weft__config *config)
@@ -201,8 +207,8 @@ int weft_loop_new(const char *backend, weft_loop **ret_loop)
 {
     struct weft__config config;
     struct weft__text why = { .used = 0 };
-    char origin[sizeof config.path + 16];
-    const char *list;
+    char origin[sizeof config.path + 16] = "the program";
+    const char *list = backend;
     struct weft__loop *loop;
     int r;
 
@@ -214,7 +220,9 @@ int weft_loop_new(const char *backend, weft_loop **ret_loop)
     if (r < 0) {
         return weft__detail(r, "%s", why.at);
     }
-    list = wanted(backend, &config, origin, sizeof origin);
+    if (!list) {
+        list = weft__default(&config, origin, sizeof origin);
+    }
     r = list ? open_list(list, origin, &loop) : open_first(&loop);
     if (r < 0) {
         return r;

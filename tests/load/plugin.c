@@ -13,8 +13,22 @@
 #define NAME_OF(id) TEXT(id)
 
 enum variant {
-    good, wrongabi, badmagic, shortdesc, shortops, misnamed, nosymbol, lacking, undefined, needslib,
-    newcore, small, large, emfile, enosys, hostless,
+    good,
+    wrongabi,
+    badmagic,
+    shortdesc,
+    shortops,
+    misnamed,
+    nosymbol,
+    lacking,
+    undefined,
+    needslib,
+    newcore,
+    small,
+    large,
+    emfile,
+    enosys,
+    hostless,
 };
 
 static int opened; /* loops */
