@@ -3,6 +3,7 @@
 #include "core/base/mem.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -11,11 +12,23 @@ _Atomic long weft__fault_countdown = -1;
 /* What the armed fault reports; written before the countdown, so that who counts down sees it. */
 static atomic_int fault_error = -ENOMEM;
 
+/* Who decides in this thread; and how many threads have somebody. */
+static WEFT__THREAD_LOCAL struct {
+    int (*ask)(void *arg);
+    void *arg;
+} source;
+static atomic_int sources;
+
+#define FOR_EVER (LONG_MAX / 2) /* a countdown that only sends everyone to weft__fault_hit() */
+
 static atomic_size_t live;
 
 /* Only one thread gets to subtract from 0, so a fault happens once, however many race for it. */
 WEFT__COLD int weft__fault_hit(void)
 {
+    if (source.ask) {
+        return source.ask(source.arg);
+    }
     if (atomic_fetch_sub_explicit(&weft__fault_countdown, 1, memory_order_acquire) != 0) {
         return 0;
     }
@@ -29,6 +42,19 @@ WEFT__COLD long weft__fault_arm(long nth, int error)
     atomic_store_explicit(&fault_error, error < 0 ? error : -ENOMEM, memory_order_relaxed);
     atomic_store_explicit(&weft__fault_countdown, nth < 0 ? -1 : nth, memory_order_release);
     return left;
+}
+
+WEFT__COLD void weft__fault_ask(int (*ask)(void *arg), void *arg)
+{
+    bool before = source.ask;
+
+    source.ask = ask;
+    source.arg = arg;
+    if (ask && !before && atomic_fetch_add(&sources, 1) == 0) {
+        atomic_store(&weft__fault_countdown, FOR_EVER);
+    } else if (!ask && before && atomic_fetch_sub(&sources, 1) == 1) {
+        atomic_store(&weft__fault_countdown, -1);
+    }
 }
 
 int weft__fault_errno(void)

@@ -41,6 +41,10 @@ static inline int weft__fault(void)
  * still to come, so a result below 0 says that the armed fault has happened. */
 long weft__fault_arm(long nth, int error);
 
+/* From now on this thread's allocations and system calls ask `source(arg)` for their failure, until
+ * that is NULL.  One at a time in a thread; not together with weft__fault_arm(). */
+void weft__fault_ask(int (*source)(void *arg), void *arg);
+
 /* The system call `call`, or its failure with errno set: WEFT__SYS(close(fd)). */
 #define WEFT__SYS(call) (weft__fault_errno() ? -1 : (call))
 int weft__fault_errno(void);

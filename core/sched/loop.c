@@ -196,6 +196,9 @@ static int look(struct weft__loop *loop)
     weft__inbox_take(loop);
     loop->budgeted = loop->polled;
     loop->budget = loop->turns;
+    if (loop->shuffles) {
+        weft__chance_order(loop);
+    }
     return 0;
 }
 
@@ -262,6 +265,7 @@ int weft__loop_run(struct weft__loop *loop)
     weft__running = loop;
     weft__sanitize_thread(&loop->fiber.watch);
     loop->stopped = false;
+    weft__chance_begin(loop);
     do {
         r = look(loop);
         if (r < 0) {
@@ -275,6 +279,7 @@ int weft__loop_run(struct weft__loop *loop)
         }
         give_turns(loop);
     } while (!loop->stopped);
+    weft__chance_end(loop);
     weft__running = outer;
     atomic_store(&loop->running, false);
     return r;

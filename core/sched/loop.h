@@ -95,6 +95,7 @@ struct weft__loop {
     bool ending; /* a task is being ended, on its own stack */
     bool debug;
     bool said_unguarded;
+    bool shuffles, fails; /* its backend chooses who goes first, and which calls fail */
     uint8_t stack_class; /* of tasks that do not ask */
     struct weft__item stop_item;
     struct weft__item back_item; /* first in the queue: the loop's stack waits for a task */
@@ -273,6 +274,15 @@ static inline void weft__loop_attach(struct weft__loop *loop, struct weft__attac
     attachment->next = loop->attachments;
     loop->attachments = attachment;
 }
+
+/* In sched/chance.c, for virtual time: what the backend chooses.  Which of the ready tasks goes
+ * first; how many of `size` bytes a read or write is to ask for; while it runs, which calls
+ * fail. */
+void weft__chance_open(struct weft__loop *loop);
+void weft__chance_order(struct weft__loop *loop);
+size_t weft__chance_shorten(const struct weft__loop *loop, size_t size);
+void weft__chance_begin(struct weft__loop *loop);
+void weft__chance_end(struct weft__loop *loop);
 
 /* In sched/watch.c: a backend's event reaches its callbacks; all watches end. */
 void weft__watch_event(struct weft__loop *loop, const weft_backend_event *event);

@@ -152,7 +152,8 @@ static void another_start_is_refused_in_words(void)
 {
     static const char *const bad[] = { "start", "start=", "start=x", "start=-1", "start=+1",
         "start= 1", "start=1 ", "start=1.5", "start=4000000001", "start=99999999999999999999999999",
-        "start=1,start=2", "seed=1", "Start=1", "=", " " };
+        "start=1,start=2", "seed=", "seed=x", "seed=rand", "seed=1,seed=1", "seed=1,",
+        ",seed=1", "faults=-1", "fds=2", "Start=1", "=", " " };
     open_sim("");
     close_sim();
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

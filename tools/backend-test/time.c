@@ -32,20 +32,39 @@ static int compare(const void *one, const void *other)
     return (a > b) - (a < b);
 }
 
-static void keeps(int64_t length, int64_t bound)
-{
-    int64_t all[15];
+#define ROUNDS 5 /* on a machine that is busy one of them is good enough */
 
-    for (int i = 0; i < 15; i++) {
-        all[i] = late(kit_now() + length);
+/* The median lateness of nine deadlines, each `length` away. */
+static int64_t median_lateness(int64_t length, int64_t (*one)(int64_t length))
+{
+    int64_t all[9];
+
+    for (int i = 0; i < 9; i++) {
+        all[i] = one(length);
         CHECK(all[i] >= 0);
     }
-    qsort(all, 15, sizeof all[0], compare);
-    if (all[7] > bound) {
-        kit_note("%lld us kept late: median %lld us, longest %lld us", (long long)length / 1000,
-                 (long long)all[7] / 1000, (long long)all[14] / 1000);
+    qsort(all, 9, sizeof all[0], compare);
+    return all[4];
+}
+
+static void keeps(int64_t length, int64_t bound, int64_t (*one)(int64_t length))
+{
+    int64_t median = 0;
+
+    for (int round = 0; round < ROUNDS; round++) {
+        median = median_lateness(length, one);
+        if (median <= bound) {
+            return;
+        }
     }
-    CHECK(all[7] <= bound);
+    kit_note("%lld us are kept with a median lateness of %lld us", (long long)length / 1000,
+             (long long)median / 1000);
+    CHECK(median <= bound);
+}
+
+static int64_t wait_for(int64_t length)
+{
+    return late(kit_now() + length);
 }
 
 static int64_t resolution(void)
@@ -55,13 +74,13 @@ static int64_t resolution(void)
 
 static void short_deadlines(void)
 {
-    keeps(200000, resolution());
-    keeps(1500000, resolution());
+    keeps(200000, resolution(), wait_for);
+    keeps(1500000, resolution(), wait_for);
 }
 
 static void long_deadlines(void)
 {
-    keeps(20 * MS, resolution() + MS);
+    keeps(20 * MS, resolution() + MS, wait_for);
 }
 
 static void passed_deadlines(void)
@@ -179,26 +198,23 @@ static void virtual_time_jumps(void)
 }
 
 /* A host in guest mode: arm() instead of a deadline, the guest descriptor instead of a watch. */
+static int64_t arm_for(int64_t length)
+{
+    int64_t deadline = kit_clock() + length;
+    int runs = 0;
+
+    kit.pumps = 0;
+    EQUAL(kit.ops->arm(kit.be, deadline), 0);
+    while (!kit.pumps && runs++ < 1000) {
+        CHECK(kit.ops->run(kit.be, kit_clock() + SECOND) >= 0);
+    }
+    CHECK(kit.pumps > 0);
+    return kit_clock() - deadline;
+}
+
 static void arm_pumps_in_time(void)
 {
-    int64_t all[9];
-
-    for (int i = 0; i < 9; i++) {
-        int64_t deadline = kit_clock() + 5 * MS, when = 0;
-        int runs = 0;
-
-        kit.pumps = 0;
-        EQUAL(kit.ops->arm(kit.be, deadline), 0);
-        while (!kit.pumps && runs++ < 1000) {
-            CHECK(kit.ops->run(kit.be, kit_clock() + SECOND) >= 0);
-        }
-        when = kit_clock();
-        CHECK(kit.pumps > 0);
-        CHECK(when >= deadline);
-        all[i] = when - deadline;
-    }
-    qsort(all, 9, sizeof all[0], compare);
-    CHECK(all[4] <= 2 * MS);
+    keeps(5 * MS, 2 * MS, arm_for);
     kit.pumps = 0;
     EQUAL(kit.ops->arm(kit.be, kit_clock() + 5 * MS), 0);
     EQUAL(kit.ops->arm(kit.be, WEFT_BACKEND_NEVER), 0);

@@ -269,8 +269,9 @@ typedef struct weft_backend_ops {
     /** The library's own loop object, for programs that use it beside weft; NULL: there is none. */
     void *(*native)(void *be);
 
-    /** Virtual time: which of `count` (1 or more) possible courses the world takes: 0 is the plain
-     *  one, others are below `count`.  `what` is one of weft_backend_choices. */
+    /** Virtual time: which of `count` possible courses the world takes: 0 is the plain one, others
+     *  are below `count`.  `what` is one of weft_backend_choices.  `count` 0 asks whether it will
+     *  ever choose another than 0. */
     uint32_t (*choose)(void *be, uint32_t what, uint32_t count);
 
     /** With WEFT_BACKEND_COMPLETES. */
@@ -278,7 +279,7 @@ typedef struct weft_backend_ops {
 } weft_backend_ops;
 
 enum weft_backend_choices {
-    WEFT_CHOOSE_ORDER, /* how many of the `count` that are ready step back behind the others */
+    WEFT_CHOOSE_ORDER, /* which of the `count` that are ready goes first */
     WEFT_CHOOSE_FAULT, /* 0: the call is made; else it fails, with one of `count` - 1 errors */
     WEFT_CHOOSE_SHORT, /* how many of `count` bytes a read or write leaves out */
 };
