@@ -14,6 +14,8 @@ extern const weft_backend *const weft__backends_builtin[];
 
 /* What every backend is given; sched/backend.c has it. */
 extern const weft_backend_core weft__backend_core;
+void weft__backend_detail(const char *format, ...) WEFT_PRINTF(1, 2);
+int weft__backend_fault(void);
 
 /* In nest.c: a host in guest mode together with the poller that it watches, as one poller. */
 extern const weft_backend_ops weft__nest_ops;

@@ -4,82 +4,17 @@
 #include "core/base/error.h"
 #include "core/poll/poll.h"
 #include "core/run/config.h"
-#include "core/run/load.h"
+#include "core/run/item.h"
+#include "core/run/plugin.h"
 #include "core/sched/loop.h"
 
 #include <string.h>
 
 #define HOST (WEFT_BACKEND_DIRECT | WEFT_BACKEND_GUEST)
 
-/* One of the list "name,name:option,option=value,name". */
-struct item {
-    char name[WEFT__NAME_MAX + 1];
-    uint32_t mode; /* 0: the backend's own choice */
-    char options[256];
-};
-
-static bool is_word(const char *text, size_t length, const char *word)
-{
-    return strlen(word) == length && memcmp(text, word, length) == 0;
-}
-
-/* Whether the word behind a comma belongs to the backend before it: a mode, or one with a value. */
-static bool is_option(const char *text, size_t length)
-{
-    return is_word(text, length, "direct") || is_word(text, length, "guest") ||
-           (strcspn(text, "=:,") < length && text[strcspn(text, "=:,")] == '=');
-}
-
-static int add_option(struct item *item, const char *text, size_t length)
-{
-    size_t used = strlen(item->options);
-
-    if (is_word(text, length, "direct")) {
-        item->mode = WEFT_BACKEND_MODE_DIRECT;
-    } else if (is_word(text, length, "guest")) {
-        item->mode = WEFT_BACKEND_MODE_GUEST;
-    } else if (used + length + 2 > sizeof item->options) {
-        return -EINVAL;
-    } else {
-        (void)snprintf(item->options + used, sizeof item->options - used, "%s%.*s", used ? "," : "",
-                       (int)length, text);
-    }
-    return 0;
-}
-
-/* Takes the first item off a list, with the comma behind it. */
-static int take_item(const char **list, const char *origin, struct item *item,
-                     struct weft__text *why)
-{
-    const char *at = *list;
-    size_t length = strcspn(at, ":,");
-    int r = 0;
-
-    memset(item, 0, sizeof *item);
-    if (!weft__is_name(at, length)) {
-        weft__text_add(why, "'%.*s' (from %s) is no name of a backend; ",
-                       (int)(length < 200 ? length : 200), at, origin);
-        weft__backend_names(why);
-        return -ENOENT;
-    }
-    memcpy(item->name, at, length);
-    at += length;
-    while (r == 0 && (*at == ':' || (*at == ',' && is_option(at + 1, strcspn(at + 1, ","))))) {
-        length = strcspn(++at, ",");
-        r = add_option(item, at, length);
-        at += length;
-    }
-    if (r < 0) {
-        weft__text_add(why, "the options of '%s' (from %s) are longer than %zu bytes", item->name,
-                       origin, sizeof item->options - 1);
-        return r;
-    }
-    *list = *at == ',' ? at + 1 : at;
-    return 0;
-}
-
 /* The mode that an item asks for, or the backend's own. */
-static int choose_mode(const weft_backend *backend, struct item *item, struct weft__text *why)
+static int choose_mode(const weft_backend *backend, struct weft__item_text *item,
+                       struct weft__text *why)
 {
     uint32_t caps = backend->ops->caps;
     bool can = item->mode == WEFT_BACKEND_MODE_GUEST ? caps & WEFT_BACKEND_GUEST :
@@ -100,8 +35,8 @@ static int choose_mode(const weft_backend *backend, struct item *item, struct we
     return 0;
 }
 
-static int open_backend(const weft_backend *backend, struct item *item, struct weft__text *why,
-                        struct weft__loop **ret_loop)
+static int open_backend(const weft_backend *backend, struct weft__item_text *item,
+                        struct weft__text *why, struct weft__loop **ret_loop)
 {
     weft_backend_request request = { .options = item->options };
     char reason[256] = "";
@@ -137,12 +72,16 @@ static int open_list(const char *list, const char *origin, struct weft__loop **r
 {
     struct weft__text why = { .used = 0 };
     const weft_backend *backend;
-    struct item item;
+    struct weft__item_text item;
     int r;
 
     do {
-        r = take_item(&list, origin, &item, &why);
+        r = weft__item_take(&list, origin, &item, &why);
         if (r < 0) {
+            if (r == -ENOENT) {
+                weft__text_add(&why, " of a backend; ");
+                weft__backend_names(&why);
+            }
             break;
         }
         weft__text_add(&why, "%sthe backend '%s' (from %s): ", why.used ? "; " : "", item.name,
@@ -166,7 +105,7 @@ static int open_first(struct weft__loop **ret_loop)
 
     for (size_t i = 0; weft__backends_builtin[i]; i++) {
         const weft_backend *backend = weft__backends_builtin[i];
-        struct item item = { .mode = 0 };
+        struct weft__item_text item = { .mode = 0 };
 
         if (!weft__is_automatic(backend)) {
             continue;
@@ -217,6 +156,7 @@ int weft_loop_new(const char *backend, weft_loop **ret_loop)
     }
     weft_error_clear();
     r = weft__config_read(&config, &why);
+    r = r < 0 ? r : weft__plugins_start(&config, &why);
     if (r < 0) {
         return weft__detail(r, "%s", why.at);
     }

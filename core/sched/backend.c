@@ -9,9 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void keep_detail(const char *format, ...) WEFT_PRINTF(1, 2);
-
-static void keep_detail(const char *format, ...)
+void weft__backend_detail(const char *format, ...)
 {
     char words[512];
     va_list arguments;
@@ -22,7 +20,7 @@ static void keep_detail(const char *format, ...)
     (void)weft__detail(0, "%s", words);
 }
 
-static int ask_fault(void)
+int weft__backend_fault(void)
 {
     return weft__fault();
 }
@@ -49,8 +47,8 @@ const weft_backend_core weft__backend_core = {
     .abi = WEFT_BACKEND_ABI,
     .now = weft__clock_now,
     .alloc = weft__alloc,
-    .detail = keep_detail,
-    .fault = ask_fault,
+    .detail = weft__backend_detail,
+    .fault = weft__backend_fault,
     .ready = take_event,
     .pump = pump,
     .closed = closed,

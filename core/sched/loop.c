@@ -5,11 +5,13 @@
 #include "core/base/hook.h"
 #include "core/sched/handle.h"
 #include "core/sched/misuse.h"
+#include "core/sched/tap.h"
 #include "core/sched/task.h"
 
 #include <weft/inline.h>
 
 WEFT__THREAD_LOCAL struct weft__loop *weft__running;
+struct weft__taps weft__taps;
 
 /* The same word, for what is inline in programs. */
 extern WEFT__THREAD_LOCAL struct weft_inline_loop *weft_inline_running
@@ -181,10 +183,12 @@ static int look(struct weft__loop *loop)
         return -ECHILD;
     }
     if (loop->ops->caps & WEFT_BACKEND_VIRTUAL && (loop->expected || loop->followed)) {
+        weft__tap(WEFT_LOOP_WAITS, loop, weft__timers_next(&loop->timers));
         n = follow_real_time(loop);
     }
     if (n >= 0 && !loop->first && !loop->stopping && !atomic_load(&loop->inbox.posted)) {
         n = wait_for_world(loop);
+        weft__tap(WEFT_LOOP_WOKE, loop, n);
     } else if (n >= 0 && (loop->watches_used || loop->backend->ops->run)) {
         n = wait_until(loop, WEFT__LOOK_ONLY); /* a host has work of its own */
     }
@@ -314,6 +318,9 @@ void weft__report(struct weft__loop *loop, weft_report *report)
 {
     report->size = sizeof *report;
     report->loop = weft__loop_handle(loop);
+    if (weft__taps.report && weft__taps.report(report)) {
+        return;
+    }
     if (loop->handler) {
         loop->handler(report->loop, report, loop->handler_arg);
     } else {

@@ -7,6 +7,7 @@
 #include "core/sched/inspect.h"
 #include "core/sched/scope.h"
 #include "core/sched/signal.h"
+#include "core/sched/tap.h"
 
 #include <string.h>
 
@@ -109,6 +110,7 @@ int weft__loop_open(const weft_backend *backend, const weft_backend_request *req
     weft__list_init(&loop->carried);
     weft__inbox_open(loop);
     weft__inspect_add(loop);
+    weft__tap(WEFT_LOOP_OPENED, loop, 0);
     *ret_loop = loop;
     return 0;
 }
@@ -152,6 +154,7 @@ static void end_ready(struct weft__loop *loop)
 
 void weft__loop_shut(struct weft__loop *loop)
 {
+    weft__tap(WEFT_LOOP_CLOSED, loop, 0);
     loop->closing = true; /* what reports and drop hooks call finds it closed */
     while (loop->attachments) {
         struct weft__attachment *attachment = loop->attachments;

@@ -40,7 +40,9 @@ WEFT_BEGIN_DECLS
  *
  *  weft.conf is the file that WEFT_CONFIG names, else the first that is there of
  *  $XDG_CONFIG_HOME/weft/weft.conf (~/.config) and /etc/weft/weft.conf: a section [weft] with
- *  `backend = ` and `debug = `.
+ *  `backend = `, `debug = ` and `plugins = `.  The process's first loop switches on the plugins
+ *  that are named there or by WEFT_PLUGINS (<weft/plugin.h>); what one of them says is an error
+ *  here.
  *
  *  Returns 0, or with weft_error_detail() telling what was tried: -ENOENT no such backend, -ELIBACC
  *  a library that it needs is not there, -ELIBBAD a file that is no backend for this library,

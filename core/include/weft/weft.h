@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * weft: asyncio for C.  Includes every public header but backend.h, which is for authors of
- * backends. */
+ * weft: asyncio for C.  Includes every public header but backend.h, backends.h and plugin.h,
+ * which are for those who write or list what is loaded. */
 #ifndef WEFT_WEFT_H
 #define WEFT_WEFT_H
 

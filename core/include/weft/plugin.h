@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT
+ * How features come into weft at run time: the only header that a plugin includes.
+ *
+ * A plugin is one object, made with WEFT_PLUGIN(name), in the file weft-plugin-NAME.so of a
+ * directory of WEFT_PLUGIN_PATH or of the installation.  It is found, checked and kept as backends
+ * are (<weft/backend.h>): by its name, never by scanning, for good.  Its kind says which table
+ * `table` is:
+ *
+ *     WEFT_PLUGIN_FILTER      weft_filter      changes the bytes of a stream: TLS, compression
+ *     WEFT_PLUGIN_RESOLVER    weft_resolver    turns names into addresses
+ *     WEFT_PLUGIN_SYMBOLISER  weft_symboliser  names the place of an address in the code
+ *     WEFT_PLUGIN_SINK        weft_sink        receives reports
+ *     WEFT_PLUGIN_INSTRUMENT  weft_instrument  is told what loops do
+ *
+ * Filters are asked for by the program.  The others are switched on, by WEFT_PLUGINS or by
+ * `plugins = ` in weft.conf, a list of "name" or "name:option,option=value": opened when the
+ * process makes its first loop, in that order, and never closed.
+ *
+ * Members return 0 or more, or a negative errno.  They do not call the library but through
+ * weft_plugin_core.  Structs grow at their ends only, each states its size, and what one side lacks
+ * reads as NULL or 0 on the other: version 1, for ever. */
+#ifndef WEFT_PLUGIN_H
+#define WEFT_PLUGIN_H
+
+#include <weft/report.h>
+
+WEFT_BEGIN_DECLS
+
+#define WEFT_PLUGIN_MAGIC 0x70666577u /* "wefp" */
+#define WEFT_PLUGIN_ABI 1u
+
+enum weft_plugin_kind {
+    WEFT_PLUGIN_FILTER = 1,
+    WEFT_PLUGIN_RESOLVER = 2,
+    WEFT_PLUGIN_SYMBOLISER = 3,
+    WEFT_PLUGIN_SINK = 4,
+    WEFT_PLUGIN_INSTRUMENT = 5,
+};
+
+/** What the library offers to a plugin; any thread. */
+typedef struct weft_plugin_core {
+    uint32_t size; /* sizeof, as the library was built */
+    uint32_t abi;  /* WEFT_PLUGIN_ABI, as the library was built */
+
+    /** CLOCK_MONOTONIC in nanoseconds, read now. */
+    int64_t (*now)(void);
+    /** realloc(3): `size` 0 frees and returns NULL; NULL when there is no memory. */
+    void *(*alloc)(void *old, size_t size);
+    /** The words for weft_error_detail() when a member is about to return an error. */
+    void (*detail)(const char *format, ...) WEFT_PRINTF(1, 2);
+    /** To be asked before a system call that may fail: 0, or how it shall be taken to have
+     *  failed. */
+    int (*fault)(void);
+} weft_plugin_core;
+
+/** A stream filter: bytes of the wire on one side, plain ones on the other, and no descriptor
+ *  anywhere; the caller reads, writes and waits.  One stream at a time in one thread. */
+typedef struct weft_filter {
+    uint32_t size;
+    uint32_t reserved;
+
+    /** A filter for one stream.  `side` 0 began the connection, 1 was connected to; `peer` is the
+     *  name that it is known by, or NULL.  Stores its object in *ret_stream. */
+    int (*start)(void *self, int side, const char *peer, void **ret_stream);
+    /** Frees it. */
+    void (*end)(void *stream);
+
+    /** Does what can be done without plain bytes (a handshake): 0 it is over; -EAGAIN it waits for
+     *  the wire. */
+    int (*step)(void *stream);
+    /** Bytes came from the wire; `size` 0: its end.  Returns how many were taken, -EAGAIN none,
+     *  until some were read. */
+    int64_t (*feed)(void *stream, const void *wire, size_t size);
+    /** Fetches what is to go to the wire.  Returns how many bytes, 0 when there are none. */
+    int64_t (*drain)(void *stream, void *wire, size_t size);
+    /** Fetches plain bytes.  Returns how many, 0 at the end, -EAGAIN when the wire has to bring
+     *  more. */
+    int64_t (*read)(void *stream, void *plain, size_t size);
+    /** Takes plain bytes.  Returns how many, -EAGAIN none, until some were drained. */
+    int64_t (*write)(void *stream, const void *plain, size_t size);
+    /** Nothing more will be written: what says so to the peer can be drained. */
+    int (*shut)(void *stream);
+    /** What is known of the stream ("protocol", "cipher", "peer"): the text's length, cut to
+     *  `size`; -ENOENT. */
+    int (*info)(void *stream, const char *key, char *text, size_t size);
+} weft_filter;
+
+/** One address, as a resolver gives it: a struct sockaddr in `bytes`. */
+typedef struct weft_address {
+    int32_t family, type, protocol; /* of socket(2) */
+    uint32_t length;                /* bytes that count */
+    uint8_t bytes[128];
+} weft_address;
+
+/** A resolver. */
+typedef struct weft_resolver {
+    uint32_t size;
+    uint32_t reserved;
+
+    /** Finds addresses, the best first.  May block: it is called in threads made for that, in any
+     *  number of them at a time.  `host` or `service` may be NULL; `family` and `type` 0: any;
+     *  `flags` as for getaddrinfo(3).  Returns how many there are, stores at most `max`; -ENOENT no
+     *  such name, -EAGAIN not now. */
+    int (*resolve)(void *self, const char *host, const char *service, int family, int type,
+                   int flags, weft_address *ret_addresses, int max);
+} weft_resolver;
+
+/** A place in the code. */
+typedef struct weft_place {
+    uint32_t size;
+    int32_t line;        /* 0: unknown */
+    uint64_t offset;     /* bytes behind the function's beginning */
+    char function[128];  /* "": unknown */
+    char file[256];
+} weft_place;
+
+/** A symboliser. */
+typedef struct weft_symboliser {
+    uint32_t size;
+    uint32_t reserved;
+
+    /** Names the place of an address in this process; any thread, not in a signal handler.
+     *  Returns 0, -ENOENT. */
+    int (*place)(void *self, const void *address, weft_place *ret_place);
+} weft_symboliser;
+
+/** A sink for reports. */
+typedef struct weft_sink {
+    uint32_t size;
+    uint32_t reserved;
+
+    /** A report, before the loop's handler or standard error has it.  The loop's thread; must not
+     *  wait.  1: it was dealt with, and nobody else needs to have it. */
+    int (*report)(void *self, const weft_report *report);
+} weft_sink;
+
+enum weft_instrument_events {
+    WEFT_LOOP_OPENED = 1, /* `value`: 0 */
+    WEFT_LOOP_CLOSED = 2,
+    WEFT_LOOP_WAITS = 3, /* `value`: the deadline, by the loop's clock; INT64_MAX: none */
+    WEFT_LOOP_WOKE = 4,  /* `value`: how many descriptors had something */
+};
+
+/** An instrument. */
+typedef struct weft_instrument {
+    uint32_t size;
+    uint32_t reserved;
+
+    /** Something has happened to `loop`, at `now` by CLOCK_MONOTONIC.  The loop's thread; short,
+     *  must not wait.  Events that it does not know are to be ignored. */
+    void (*event)(void *self, uint32_t event, const weft_loop *loop, int64_t now, int64_t value);
+} weft_instrument;
+
+/** A plugin, as it is found: by the symbol weft_plugin_NAME. */
+typedef struct weft_plugin {
+    uint32_t magic, abi, size; /* WEFT_PLUGIN_MAGIC, WEFT_PLUGIN_ABI, sizeof */
+    uint32_t kind;             /* weft_plugin_kind */
+    const char *name;          /* [a-z0-9_]{1,32} */
+    const char *summary;       /* one line for people */
+    const char *needs;         /* what must be there, for people; "" for nothing */
+    const void *table;         /* of its kind; each begins with its size */
+    /** Tells whether it can work here: 0, or a negative errno and why in `why`; NULL: always. */
+    int (*probe)(char *why, size_t size);
+    /** Begins to use it; stores its object, which the table's members get, in *ret_self.  `options`
+     *  is what followed "name:", "" for nothing.  -EINVAL for options that it does not know. */
+    int (*open)(const weft_plugin_core *core, const char *options, void **ret_self);
+    /** Ends that; not called for what was switched on. */
+    void (*close)(void *self);
+    uint32_t core_size;  /* bytes of weft_plugin_core that it needs; 0: those through `fault` */
+    uint32_t reserved;
+    const char *version; /* its own; NULL or "" for none */
+    /** The version of the library below, as it runs; NULL: there is none. */
+    const char *(*library)(void);
+} weft_plugin;
+
+#define WEFT_PLUGIN(id)                                 \
+    WEFT_API extern const weft_plugin weft_plugin_##id; \
+    const weft_plugin weft_plugin_##id
+
+/** Finds and loads a plugin of a kind by its name.
+ *
+ *  ret_plugin  lives as long as the process; untouched on error.
+ *
+ *  Returns 0, -EINVAL, -ENOENT, -ELIBACC, -ELIBBAD, -EACCES as weft_loop_new() does for backends,
+ *  with words in weft_error_detail(); -EPROTOTYPE it is of another kind.  Any thread. */
+WEFT_API int weft_plugin_find(const char *name, uint32_t kind, const weft_plugin **ret_plugin);
+
+/** Opens a plugin: plugin->open() with the library's own core.  Any thread.  Returns what that
+ *  does, or -EINVAL. */
+WEFT_API int weft_plugin_open(const weft_plugin *plugin, const char *options, void **ret_self);
+
+/** Finds what was switched on: the `number`th of a kind, from 0, in the order of the list.
+ *
+ *  ret_plugin, ret_self  it and its object; either may be NULL.
+ *
+ *  Returns 0, -ENOENT there are not so many.  Any thread, once a loop was made. */
+WEFT_API int weft_plugin_switched_on(uint32_t kind, unsigned number, const weft_plugin **ret_plugin,
+                                     void **ret_self);
+
+#if !defined(__cplusplus) && UINTPTR_MAX == 0xffffffffffffffffu
+#define WEFT_PLUGIN_AT(type, member, place) \
+    _Static_assert(offsetof(type, member) == (place), #type "." #member " has moved")
+_Static_assert(sizeof(weft_address) == 144, "weft_address has grown");
+WEFT_PLUGIN_AT(weft_plugin_core, fault, 32);
+WEFT_PLUGIN_AT(weft_filter, info, 72);
+WEFT_PLUGIN_AT(weft_resolver, resolve, 8);
+WEFT_PLUGIN_AT(weft_place, file, 144);
+WEFT_PLUGIN_AT(weft_symboliser, place, 8);
+WEFT_PLUGIN_AT(weft_sink, report, 8);
+WEFT_PLUGIN_AT(weft_instrument, event, 8);
+WEFT_PLUGIN_AT(weft_plugin, table, 40);
+WEFT_PLUGIN_AT(weft_plugin, close, 64);
+WEFT_PLUGIN_AT(weft_plugin, library, 88);
+#undef WEFT_PLUGIN_AT
+#endif
+
+WEFT_END_DECLS
+
+#endif
