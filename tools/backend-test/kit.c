@@ -245,6 +245,29 @@ int kit_threads(void)
     return entries("/proc/self/task");
 }
 
+/* One that was joined is listed until the kernel has buried it. */
+bool kit_threads_are(int count)
+{
+    for (int i = 0; i < 1000 && kit_threads() > count; i++) {
+        nanosleep(&(struct timespec){ .tv_nsec = MS }, NULL);
+    }
+    return kit_threads() <= count;
+}
+
+static void *nothing(void *unused)
+{
+    return unused;
+}
+
+void kit_first_thread(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, nothing, NULL) == 0) {
+        pthread_join(thread, NULL);
+    }
+}
+
 void kit_pair(int fds[2])
 {
     if (!CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0)) {

@@ -111,6 +111,10 @@ bool kit_quiet(int number);
 /* How many descriptors, and threads, this process has. */
 int kit_descriptors(void);
 int kit_threads(void);
+bool kit_threads_are(int count); /* not more, in the end */
+
+/* A sanitizer may start a thread of its own with the first: before they are counted. */
+void kit_first_thread(void);
 
 /* A socket pair, both ends non-blocking and closed on exec; the case fails without. */
 void kit_pair(int fds[2]);
