@@ -52,6 +52,33 @@ static inline bool says(const char *words)
         CU_ASSERT(says(words));                    \
     } while (0)
 
+/* Makes each allocation and system call of `attempt` fail once, with each of several errors; it
+ * returns an error or 0, and gives everything back. */
+static inline void sweep_faults(int (*attempt)(void))
+{
+    static const int errors[] = { -ENOMEM, -EMFILE, -EIO, -EINTR };
+
+    weft_error_clear();
+    for (size_t e = 0; e < sizeof errors / sizeof errors[0]; e++) {
+        for (long n = 0;; n++) {
+            size_t blocks = weft__alloc_live();
+            long left;
+            int r;
+
+            weft__fault_arm(n, errors[e]);
+            r = attempt();
+            left = weft__fault_arm(-1, 0);
+            weft_error_clear();
+            CU_ASSERT(r == 0 || r == -ENOMEM || r == errors[e]);
+            CU_ASSERT_EQUAL(weft__alloc_live(), blocks);
+            if (left >= 0 || n > 1000) {
+                CU_ASSERT_EQUAL(r, 0);
+                break;
+            }
+        }
+    }
+}
+
 /* A directory of the test's own, and its end. */
 static inline void make_directory(char *path, size_t size)
 {

@@ -107,6 +107,27 @@ static void one_that_was_named_must_be_there(void)
     CU_ASSERT_EQUAL(try_on(NULL, "epoll"), 0);
 }
 
+static int configured(void)
+{
+    weft_loop *loop = NULL;
+    int r = weft_loop_new(NULL, &loop);
+
+    if (r == 0) {
+        CU_ASSERT_STRING_EQUAL(weft_loop_backend_name(loop), "poll");
+        CU_ASSERT_EQUAL(weft_loop_close(loop), 0);
+    }
+    forget_all();
+    return r;
+}
+
+/* One that cannot be read is not one that is not there. */
+static void each_failure_while_reading_is_told(void)
+{
+    configure("[weft]\nbackend = poll\n");
+    forget_all();
+    sweep_faults(configured);
+}
+
 static void the_users_own_is_found_in_its_place(void)
 {
     char below[128];
@@ -137,6 +158,7 @@ static CU_TestInfo tests[] = {
     TEST(what_is_wrong_is_told_with_its_line),
     TEST(lines_are_not_cut_into_others),
     TEST(one_that_was_named_must_be_there),
+    TEST(each_failure_while_reading_is_told),
     TEST(the_users_own_is_found_in_its_place),
     CU_TEST_INFO_NULL,
 };

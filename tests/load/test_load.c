@@ -143,6 +143,26 @@ static void a_file_can_be_named_by_the_program(void)
     CU_ASSERT_EQUAL(try_on("large", "large"), 0);
 }
 
+static int load_afresh(void)
+{
+    weft_loop *loop = NULL;
+    int r = weft_loop_new("good", &loop);
+
+    CU_ASSERT_EQUAL(loop == NULL, r < 0);
+    if (loop) {
+        CU_ASSERT_EQUAL(weft_loop_close(loop), 0);
+    }
+    forget_all();
+    return r;
+}
+
+static void each_failure_while_loading_is_told(void)
+{
+    set_path();
+    forget_all();
+    sweep_faults(load_afresh);
+}
+
 static void nothing_is_kept_that_was_not_loaded(void)
 {
     forget_all();
@@ -159,6 +179,7 @@ static CU_TestInfo tests[] = {
     TEST(a_file_that_is_no_library_is_refused),
     TEST(root_loads_only_what_is_roots),
     TEST(a_file_can_be_named_by_the_program),
+    TEST(each_failure_while_loading_is_told),
     TEST(nothing_is_kept_that_was_not_loaded),
     CU_TEST_INFO_NULL,
 };

@@ -168,6 +168,26 @@ static void what_does_not_fit_is_refused(void)
     CU_ASSERT_EQUAL(weft_plugin_open(NULL, "", NULL), -EINVAL);
 }
 
+static int switch_afresh(void)
+{
+    weft_loop *loop = NULL;
+    int r = weft_loop_new("sim", &loop);
+
+    if (r == 0) {
+        CU_ASSERT_EQUAL(weft_loop_close(loop), 0);
+    }
+    forget_all();
+    weft__plugins_forget();
+    return r;
+}
+
+static void each_failure_while_switching_on_is_told(void)
+{
+    begin("sink,instrument");
+    forget_all();
+    sweep_faults(switch_afresh);
+}
+
 static void what_cannot_be_switched_on_fails_the_loop(void)
 {
     begin("sink,p_failing");
@@ -195,6 +215,7 @@ static CU_TestInfo tests[] = {
     TEST(a_sink_hears_reports),
     TEST(an_instrument_sees_loops),
     TEST(what_does_not_fit_is_refused),
+    TEST(each_failure_while_switching_on_is_told),
     TEST(what_cannot_be_switched_on_fails_the_loop),
     CU_TEST_INFO_NULL,
 };
