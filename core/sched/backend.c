@@ -68,12 +68,3 @@ int weft__backend_open(struct weft__loop *loop, const weft_backend *backend,
     loop->ops = backend->ops;
     return loop->ops->open(&weft__backend_core, &request, &loop->be);
 }
-
-/* A host reports by weft_backend_core.ready() while it runs. */
-int weft__backend_wait(struct weft__loop *loop, int64_t deadline, weft_backend_event *ret_events)
-{
-    if (loop->ops->wait) {
-        return loop->ops->wait(loop->be, deadline, ret_events, WEFT__EVENTS_MAX);
-    }
-    return loop->ops->run(loop->be, deadline);
-}

@@ -183,10 +183,10 @@ static int look(struct weft__loop *loop)
         return -ECHILD;
     }
     if (loop->ops->caps & WEFT_BACKEND_VIRTUAL && (loop->expected || loop->followed)) {
-        weft__tap(WEFT_LOOP_WAITS, loop, weft__timers_next(&loop->timers));
         n = follow_real_time(loop);
     }
     if (n >= 0 && !loop->first && !loop->stopping && !atomic_load(&loop->inbox.posted)) {
+        weft__tap(WEFT_LOOP_WAITS, loop, weft__timers_next(&loop->timers));
         n = wait_for_world(loop);
         weft__tap(WEFT_LOOP_WOKE, loop, n);
     } else if (n >= 0 && (loop->watches_used || loop->backend->ops->run)) {

@@ -210,10 +210,21 @@ static inline struct weft__item *weft__ready_pop(struct weft__loop *loop)
 int weft__loop_open(const weft_backend *backend, const weft_backend_request *request,
                     struct weft__loop **ret_loop);
 
-/* In sched/backend.c: opens the loop's backend; waits, and returns how many events it stored. */
+/* In sched/backend.c: opens the loop's backend. */
 int weft__backend_open(struct weft__loop *loop, const weft_backend *backend,
                        weft_backend_request request);
-int weft__backend_wait(struct weft__loop *loop, int64_t deadline, weft_backend_event *ret_events);
+
+/* Waits, and returns how many events it stored; a host reports by weft_backend_core.ready(). */
+static inline int weft__backend_wait(const struct weft__loop *loop, int64_t deadline,
+                                     weft_backend_event *ret_events)
+{
+    const weft_backend_ops *ops = loop->ops;
+
+    if (ops->wait) {
+        return ops->wait(loop->be, deadline, ret_events, WEFT__EVENTS_MAX);
+    }
+    return ops->run(loop->be, deadline);
+}
 
 /* Ends it; nobody runs it. */
 void weft__loop_shut(struct weft__loop *loop);
