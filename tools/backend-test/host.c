@@ -222,6 +222,42 @@ static void wake_pumps(void)
     EQUAL(kit.ops->close(owner), 0);
 }
 
+/* How late pump() comes for a deadline that is `length` away. */
+static int64_t arm_for(int64_t length)
+{
+    int64_t deadline = kit_clock() + length;
+    int turns = 0;
+
+    kit.pumps = 0;
+    EQUAL(kit.ops->arm(kit.be, deadline), 0);
+    while (!kit.pumps && turns++ < 1000) {
+        CHECK(turn(SECOND) >= 0);
+    }
+    CHECK(kit.pumps > 0);
+    return kit_clock() - deadline;
+}
+
+static void arm_pumps_in_time(void)
+{
+    open_owner();
+    EQUAL(kit_open(), 0);
+    kit_keeps(5 * MS, 2 * MS, arm_for);
+    kit.pumps = 0;
+    EQUAL(kit.ops->arm(kit.be, kit_clock() + 5 * MS), 0);
+    EQUAL(kit.ops->arm(kit.be, WEFT_BACKEND_NEVER), 0);
+    for (int i = 0; i < 5; i++) {
+        CHECK(turn(5 * MS) >= 0);
+    }
+    EQUAL(kit.pumps, 0); /* it was taken back */
+    EQUAL(kit.ops->arm(kit.be, LOOK), 0);
+    for (int i = 0; i < 5 && !kit.pumps; i++) {
+        CHECK(turn(SECOND) >= 0);
+    }
+    CHECK(kit.pumps > 0); /* one that has passed is told in the next iteration */
+    close_adopted();
+    EQUAL(kit.ops->close(owner), 0);
+}
+
 /* Nothing of ours keeps the loop from ending, or its signals from being its own. */
 static void leaves_no_trace(void)
 {
@@ -248,6 +284,7 @@ static void leaves_no_trace(void)
 const struct kit_case kit_adoption[] = {
     { "an adopted loop pumps for a descriptor and a deadline", adopts_and_pumps, KIT_ADOPT },
     { "and for a wake", wake_pumps, KIT_ADOPT },
+    { "its deadlines are kept, and can be taken back", arm_pumps_in_time, KIT_ADOPT },
     { "a hundred times, and it is as it was", leaves_no_trace, KIT_ADOPT },
     { 0 },
 };

@@ -38,6 +38,7 @@ enum kit_needs {
     KIT_COMPLETE = 1u << 6, /* one with completions */
     KIT_FILE = 1u << 7,     /* one that is a file */
     KIT_SELF = 1u << 8,     /* an open one, but the case opens and closes it itself */
+    KIT_COLD = 1u << 9,     /* nobody opened one before; what is left is not counted */
 };
 
 struct kit_case {
@@ -107,6 +108,9 @@ int kit_wait(int64_t deadline, weft_backend_event *ret_events, int max);
 uint32_t kit_ready(int number);
 /* Whether three looks report nothing for it. */
 bool kit_quiet(int number);
+
+/* The median lateness of one(length) is at most `bound`, and it is never early. */
+void kit_keeps(int64_t length, int64_t bound, int64_t (*one)(int64_t length));
 
 /* How many descriptors, and threads, this process has. */
 int kit_descriptors(void);

@@ -219,7 +219,7 @@ static void signals_are_left_alone(void)
 }
 
 const struct kit_case kit_dispositions[] = {
-    { "no signal's action and no mask changes", signals_are_left_alone, KIT_SELF },
+    { "no signal's action and no mask changes", signals_are_left_alone, KIT_SELF | KIT_COLD },
     { 0 },
 };
 

@@ -123,6 +123,26 @@ static const char *unfit(const struct kit_case *one)
     return NULL;
 }
 
+/* What a library opens once in a process and keeps (libuv's pipe for signals) is not a leak: the
+ * first loop is before the count.  What each loop leaves is seen in the thousand. */
+static void warm_up(const struct kit_case *one)
+{
+    bool openable = !kit.host || kit.ops->run;
+
+    if (one->needs & (KIT_OPEN | KIT_SELF | KIT_ADOPT) && !(one->needs & KIT_COLD) && openable &&
+        kit_open() >= 0) {
+        weft_backend_event event;
+
+        if (kit.mode == WEFT_BACKEND_MODE_DIRECT) {
+            (void)kit_wait(LOOK, &event, 1);
+        } else {
+            (void)kit.ops->run(kit.be, LOOK);
+        }
+        (void)kit_close();
+    }
+    kit.pumps = kit.closed = 0;
+}
+
 /* A case, in its own process; never returns. */
 static void run_case(const struct kit_case *one)
 {
@@ -131,6 +151,7 @@ static void run_case(const struct kit_case *one)
     alarm(LIMIT);
     kit.watches = calloc(WATCHES, WATCH_SIZE_MAX);
     kit_first_thread();
+    warm_up(one);
     descriptors = kit_descriptors();
     threads = kit_threads();
     if (one->needs & KIT_OPEN && !EQUAL(kit_open(), 0)) {
@@ -140,7 +161,7 @@ static void run_case(const struct kit_case *one)
     if (kit.be) {
         EQUAL(kit_close(), 0);
     }
-    if (one->needs & (KIT_OPEN | KIT_SELF)) {
+    if (one->needs & (KIT_OPEN | KIT_SELF) && !(one->needs & KIT_COLD)) {
         EQUAL(kit_descriptors(), descriptors);
         CHECK(kit_threads_are(threads));
         EQUAL(kit.blocks, 0);

@@ -47,7 +47,7 @@ static int64_t median_lateness(int64_t length, int64_t (*one)(int64_t length))
     return all[4];
 }
 
-static void keeps(int64_t length, int64_t bound, int64_t (*one)(int64_t length))
+void kit_keeps(int64_t length, int64_t bound, int64_t (*one)(int64_t length))
 {
     int64_t median = 0;
 
@@ -74,13 +74,13 @@ static int64_t resolution(void)
 
 static void short_deadlines(void)
 {
-    keeps(200000, resolution(), wait_for);
-    keeps(1500000, resolution(), wait_for);
+    kit_keeps(200000, resolution(), wait_for);
+    kit_keeps(1500000, resolution(), wait_for);
 }
 
 static void long_deadlines(void)
 {
-    keeps(20 * MS, resolution() + MS, wait_for);
+    kit_keeps(20 * MS, resolution() + MS, wait_for);
 }
 
 static void passed_deadlines(void)
@@ -197,38 +197,7 @@ static void virtual_time_jumps(void)
     EQUAL(kit_wait(WEFT_BACKEND_NEVER, &event, 1), -EDEADLK);
 }
 
-/* A host in guest mode: arm() instead of a deadline, the guest descriptor instead of a watch. */
-static int64_t arm_for(int64_t length)
-{
-    int64_t deadline = kit_clock() + length;
-    int runs = 0;
-
-    kit.pumps = 0;
-    EQUAL(kit.ops->arm(kit.be, deadline), 0);
-    while (!kit.pumps && runs++ < 1000) {
-        CHECK(kit.ops->run(kit.be, kit_clock() + SECOND) >= 0);
-    }
-    CHECK(kit.pumps > 0);
-    return kit_clock() - deadline;
-}
-
-static void arm_pumps_in_time(void)
-{
-    keeps(5 * MS, 2 * MS, arm_for);
-    kit.pumps = 0;
-    EQUAL(kit.ops->arm(kit.be, kit_clock() + 5 * MS), 0);
-    EQUAL(kit.ops->arm(kit.be, WEFT_BACKEND_NEVER), 0);
-    for (int i = 0; i < 5; i++) {
-        CHECK(kit.ops->run(kit.be, kit_clock() + 5 * MS) >= 0);
-    }
-    EQUAL(kit.pumps, 0); /* it was taken back */
-    EQUAL(kit.ops->arm(kit.be, LOOK), 0);
-    for (int i = 0; i < 5 && !kit.pumps; i++) {
-        CHECK(kit.ops->run(kit.be, kit_clock() + SECOND) >= 0);
-    }
-    CHECK(kit.pumps > 0);
-}
-
+/* A host in guest mode: the guest descriptor instead of a watch. */
 static void guest_descriptor_pumps(void)
 {
     int fds[2];
@@ -272,7 +241,6 @@ const struct kit_case kit_deadlines[] = {
     { "an event ends the wait", events_end_a_wait, WAITS },
     { "what found no room comes later", nobody_starves, WAITS },
     { "virtual time jumps", virtual_time_jumps, KIT_OPEN },
-    { "arm() pumps in time", arm_pumps_in_time, KIT_OPEN | KIT_GUEST },
     { "the guest descriptor pumps", guest_descriptor_pumps, KIT_OPEN | KIT_GUEST },
     { 0 },
 };

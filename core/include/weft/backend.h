@@ -249,7 +249,8 @@ typedef struct weft_backend_ops {
     int (*nest_fd)(void *be);
 
     /** A host whose loop is our own: one iteration, which blocks until something was ready, wake()
-     *  was called, or `deadline` as for wait(); its callbacks call ready() and pump(). */
+     *  was called, or `deadline` as for wait(), which stands in the place of arm()'s; its
+     *  callbacks call ready() and pump(). */
     int (*run)(void *be, int64_t deadline);
 
     /** A host: pump() shall be called when `deadline` has come, not before and as soon after as the
