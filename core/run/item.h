@@ -9,6 +9,7 @@ struct weft__item_text {
     char name[WEFT__NAME_MAX + 1];
     uint32_t mode; /* weft_backend_mode, where "direct" or "guest" is among the options; else 0 */
     char options[256]; /* the others, with commas between them */
+    void *adopt; /* the host's loop to live in, which no text can name; NULL: none */
 };
 
 /* Takes the first item off a list, with the comma behind it.  A word behind a comma belongs to the

@@ -9,6 +9,7 @@
 #include "core/sched/loop.h"
 
 #include <string.h>
+#include <weft/attach.h>
 
 #define HOST (WEFT_BACKEND_DIRECT | WEFT_BACKEND_GUEST)
 
@@ -38,10 +39,14 @@ static int choose_mode(const weft_backend *backend, struct weft__item_text *item
 static int open_backend(const weft_backend *backend, struct weft__item_text *item,
                         struct weft__text *why, struct weft__loop **ret_loop)
 {
-    weft_backend_request request = { .options = item->options };
+    weft_backend_request request = { .options = item->options, .adopt = item->adopt };
     char reason[256] = "";
     int r = choose_mode(backend, item, why);
 
+    if (r == 0 && item->adopt && !(backend->ops->caps & WEFT_BACKEND_ADOPT)) {
+        weft__text_add(why, "is no loop to live in");
+        r = -EOPNOTSUPP;
+    }
     if (r < 0) {
         return r;
     }
@@ -68,7 +73,8 @@ static bool is_unavailable(int r)
 }
 
 /* The backends of a list, one after the other, until one works. */
-static int open_list(const char *list, const char *origin, struct weft__loop **ret_loop)
+static int open_list(const char *list, const char *origin, void *adopt,
+                     struct weft__loop **ret_loop)
 {
     struct weft__text why = { .used = 0 };
     const weft_backend *backend;
@@ -84,11 +90,15 @@ static int open_list(const char *list, const char *origin, struct weft__loop **r
             }
             break;
         }
+        if (adopt && *list) {
+            return weft__detail(-EINVAL, "one host's loop is of one kind, not of a list of them");
+        }
+        item.adopt = adopt;
         weft__text_add(&why, "%sthe backend '%s' (from %s): ", why.used ? "; " : "", item.name,
                        origin);
         r = weft__backend_find(item.name, &why, &backend);
         r = r < 0 ? r : open_backend(backend, &item, &why, ret_loop);
-    } while (*list && is_unavailable(r));
+    } while (*list && is_unavailable(r) && !adopt);
     return r < 0 ? weft__detail(r, "%s", why.at) : 0;
 }
 
@@ -142,7 +152,8 @@ static bool wants_debug(const struct weft__config *config)
     return *value && strcmp(value, "0") != 0;
 }
 
-int weft_loop_new(const char *backend, weft_loop **ret_loop)
+/* A loop on the backend that is named, here or elsewhere; in `adopt` unless that is NULL. */
+static int make_loop(const char *backend, void *adopt, weft_loop **ret_loop)
 {
     struct weft__config config;
     struct weft__text why = { .used = 0 };
@@ -151,9 +162,6 @@ int weft_loop_new(const char *backend, weft_loop **ret_loop)
     struct weft__loop *loop;
     int r;
 
-    if (!ret_loop) {
-        return -EINVAL;
-    }
     weft_error_clear();
     r = weft__config_read(&config, &why);
     r = r < 0 ? r : weft__plugins_start(&config, &why);
@@ -163,11 +171,21 @@ int weft_loop_new(const char *backend, weft_loop **ret_loop)
     if (!list) {
         list = weft__default(&config, origin, sizeof origin);
     }
-    r = list ? open_list(list, origin, &loop) : open_first(&loop);
+    r = list ? open_list(list, origin, adopt, &loop) : open_first(&loop);
     if (r < 0) {
         return r;
     }
     loop->debug = wants_debug(&config);
     *ret_loop = weft__loop_handle(loop);
     return 0;
+}
+
+int weft_loop_new(const char *backend, weft_loop **ret_loop)
+{
+    return ret_loop ? make_loop(backend, NULL, ret_loop) : -EINVAL;
+}
+
+int weft_loop_attach(const char *backend, void *host_loop, weft_loop **ret_loop)
+{
+    return backend && host_loop && ret_loop ? make_loop(backend, host_loop, ret_loop) : -EINVAL;
 }

@@ -4,7 +4,7 @@
 #include "core/base/error.h"
 #include "core/base/mem.h"
 #include "core/poll/poll.h"
-#include "core/sched/loop.h"
+#include "core/sched/host.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,16 +30,14 @@ static void take_event(void *loop, const weft_backend_event *event)
     weft__watch_event(loop, event);
 }
 
-/* A loop that runs in run() looks round when that has returned. */
 static void pump(void *loop)
 {
-    (void)loop;
+    (void)weft__host_pump(loop); /* what it could not do is still to be done, and comes again */
 }
 
-/* Only a loop that was adopted closes later. */
 static void closed(void *loop)
 {
-    (void)loop;
+    weft__host_closed(loop);
 }
 
 const weft_backend_core weft__backend_core = {
@@ -61,10 +59,32 @@ int weft__backend_open(struct weft__loop *loop, const weft_backend *backend,
     request.loop = loop;
     loop->backend = backend;
     loop->mode = request.mode;
+    loop->host.adopted = request.adopt != NULL;
+    atomic_store(&loop->host.thread, weft__this_thread());
     if (request.mode == WEFT_BACKEND_MODE_GUEST) {
         loop->ops = &weft__nest_ops;
         return weft__nest_open(backend, &request, &loop->be);
     }
     loop->ops = backend->ops;
     return loop->ops->open(&weft__backend_core, &request, &loop->be);
+}
+
+/* A host reports by weft_backend_core.ready(): while it runs; or, where it is the program's, before
+ * it calls pump(). */
+int weft__host_wait(struct weft__loop *loop, int64_t deadline, weft_backend_event *ret_events)
+{
+    int r = 0;
+
+    loop->host.looking = true;
+    if (loop->host.adopted) {
+        if (loop->mode == WEFT_BACKEND_MODE_GUEST) {
+            r = weft__nest_look(loop->be, ret_events, WEFT__EVENTS_MAX);
+        }
+    } else if (loop->ops->wait) {
+        r = loop->ops->wait(loop->be, deadline, ret_events, WEFT__EVENTS_MAX);
+    } else {
+        r = loop->ops->run(loop->be, deadline);
+    }
+    loop->host.looking = false;
+    return r;
 }

@@ -2,6 +2,7 @@
  * The loop: turns, looks at the world, stops. */
 #include "core/sched/loop.h"
 
+#include "core/base/error.h"
 #include "core/base/hook.h"
 #include "core/sched/handle.h"
 #include "core/sched/misuse.h"
@@ -17,12 +18,6 @@ struct weft__taps weft__taps;
 extern WEFT__THREAD_LOCAL struct weft_inline_loop *weft_inline_running
     __attribute__((alias("weft__running")));
 
-/* Whether the loop's process is another one's child. */
-static bool is_inherited(const struct weft__loop *loop)
-{
-    return loop->epoch != *weft__fork_word;
-}
-
 WEFT__COLD struct weft__loop *weft__loop_find(weft_loop *handle, int *ret_error)
 {
     struct weft__loop *loop = weft__running;
@@ -34,10 +29,10 @@ WEFT__COLD struct weft__loop *weft__loop_find(weft_loop *handle, int *ret_error)
         loop = weft__tag_error(handle) ? NULL : weft__tag_address(h, WEFT__CELL_LOW);
         if (!loop || __atomic_load_n(&loop->handle, __ATOMIC_RELAXED) != h) {
             r = -EBADF;
-        } else if (is_inherited(loop)) {
+        } else if (weft__loop_is_inherited(loop)) {
             r = -ECHILD; /* whatever it was doing in the parent */
-        } else if (loop != weft__running && atomic_load(&loop->running)) {
-            r = -EXDEV;
+        } else if (loop != weft__running) {
+            r = weft__loop_outside(loop);
         }
     } else if (!loop) {
         r = -EPERM;
@@ -45,7 +40,7 @@ WEFT__COLD struct weft__loop *weft__loop_find(weft_loop *handle, int *ret_error)
     if (r == 0 && loop->closing) {
         r = -EBADF;
     }
-    if (r == 0 && is_inherited(loop)) {
+    if (r == 0 && weft__loop_is_inherited(loop)) {
         r = -ECHILD;
     }
     if (r < 0) {
@@ -174,23 +169,25 @@ static int wait_for_world(struct weft__loop *loop)
     return n;
 }
 
-/* Looks at descriptors, clock and inbox; waits for them when nothing is ready. */
-static int look(struct weft__loop *loop)
+int weft__loop_look(struct weft__loop *loop, bool may_wait)
 {
+    bool busy = !may_wait || loop->first || loop->stopping || atomic_load(&loop->inbox.posted);
+    bool foreign = loop->backend->ops->run || loop->host.adopted || loop->host.by_fd;
     int n = 0;
 
-    if (is_inherited(loop)) {
+    if (weft__loop_is_inherited(loop)) {
         return -ECHILD;
     }
     if (loop->ops->caps & WEFT_BACKEND_VIRTUAL && (loop->expected || loop->followed)) {
         n = follow_real_time(loop);
+        busy |= loop->first || atomic_load(&loop->inbox.posted);
     }
-    if (n >= 0 && !loop->first && !loop->stopping && !atomic_load(&loop->inbox.posted)) {
+    if (n >= 0 && !busy) {
         weft__tap(WEFT_LOOP_WAITS, loop, weft__timers_next(&loop->timers));
         n = wait_for_world(loop);
         weft__tap(WEFT_LOOP_WOKE, loop, n);
-    } else if (n >= 0 && (loop->watches_used || loop->backend->ops->run)) {
-        n = wait_until(loop, WEFT__LOOK_ONLY); /* a host has work of its own */
+    } else if (n >= 0 && (loop->watches_used || foreign)) {
+        n = wait_until(loop, WEFT__LOOK_ONLY); /* a host may have something of its own to do */
     }
     if (n < 0) {
         return n;
@@ -206,10 +203,9 @@ static int look(struct weft__loop *loop)
     return 0;
 }
 
-/* Gives turns until nothing is ready, the loop is stopped, or it is time to look again. */
-static void give_turns(struct weft__loop *loop)
+void weft__loop_give_turns(struct weft__loop *loop)
 {
-    while (loop->first && !is_inherited(loop) && !weft__loop_is_due(loop)) {
+    while (loop->first && !weft__loop_is_inherited(loop) && !weft__loop_is_due(loop)) {
         struct weft__item *item = weft__ready_pop(loop);
 
         if (item->kind == WEFT__ITEM_TASK) {
@@ -236,23 +232,22 @@ void weft__loop_stop(struct weft__loop *loop)
     }
 }
 
-/* After an error: a stop that was asked for must not end the next run. */
-static void forget_stop(struct weft__loop *loop)
+bool weft__loop_unqueue(struct weft__loop *loop, struct weft__item *item)
 {
     struct weft__item *before = NULL;
 
-    loop->stopping = false;
-    if (!loop->stop_item.queued) {
-        return;
+    if (!item->queued) {
+        return false;
     }
-    for (struct weft__item *item = loop->first; item != &loop->stop_item; item = item->next) {
-        before = item;
+    for (struct weft__item *i = loop->first; i != item; i = i->next) {
+        before = i;
     }
-    *(before ? &before->next : &loop->first) = loop->stop_item.next;
-    if (loop->last == &loop->stop_item) {
+    *(before ? &before->next : &loop->first) = item->next;
+    if (loop->last == item) {
         loop->last = before;
     }
-    loop->stop_item.queued = false;
+    item->queued = false;
+    return true;
 }
 
 int weft__loop_run(struct weft__loop *loop)
@@ -260,28 +255,33 @@ int weft__loop_run(struct weft__loop *loop)
     struct weft__loop *outer = weft__running; /* only ever the parent's, in a forked child */
     int r;
 
-    if (outer && !is_inherited(outer)) {
+    if (outer && !weft__loop_is_inherited(outer)) {
         return weft__misuse(-EBUSY);
+    }
+    if (loop->host.adopted) {
+        return weft__words(-EBUSY, "the loop is attached: its host runs it");
     }
     if (atomic_exchange(&loop->running, true)) {
         return weft__misuse(-EXDEV);
     }
+    atomic_store(&loop->host.thread, weft__this_thread());
     weft__running = loop;
     weft__sanitize_thread(&loop->fiber.watch);
     loop->stopped = false;
     weft__chance_begin(loop);
     do {
-        r = look(loop);
+        r = weft__loop_look(loop, true);
         if (r < 0) {
             r = r == -EDEADLK ? weft__tasks_are_stuck(loop) : r;
-            forget_stop(loop);
+            loop->stopping = false; /* a stop that was asked for must not end the next run */
+            (void)weft__loop_unqueue(loop, &loop->stop_item);
             break;
         }
         if (loop->stopping) {
             loop->stopping = false;
             weft__loop_stop(loop);
         }
-        give_turns(loop);
+        weft__loop_give_turns(loop);
     } while (!loop->stopped);
     weft__chance_end(loop);
     weft__running = outer;

@@ -71,6 +71,18 @@ struct weft__signal_port {
     struct weft__signal_set ended;  /* and then in here until the loop looks */
 };
 
+/* A loop that has its turns in somebody else's loop (sched/host.h). */
+struct weft__host {
+    _Atomic(void *) thread; /* weft__this_thread() of who runs it, or last did */
+    int64_t armed;          /* the deadline that the host knows; WEFT__NEVER: none */
+    uint32_t depth;         /* turns within turns: how often it is being pumped */
+    bool adopted;           /* it was attached: the backend calls pump() */
+    bool by_fd;             /* weft_loop_fd() was asked: the program does */
+    bool looking;           /* the backend waits, or looks */
+    weft_callback *closed;  /* weft_loop_on_closed(), or NULL */
+    void *closed_arg;
+};
+
 struct weft__loop {
     uintptr_t handle; /* a cell's first word: the public handle; other threads read it */
     struct weft__loop *next_loop; /* in the process's list, for tools; or of closed ones */
@@ -117,6 +129,7 @@ struct weft__loop {
     const weft_backend_ops *ops; /* the backend's, or weft__nest_ops in guest mode */
     uint32_t mode; /* weft_backend_mode */
     void *be;
+    struct weft__host host;
     struct weft__watch **watches; /* by descriptor; NULL: not watched */
     uint32_t watches_size, watches_used;
     uint32_t watch_generation;
@@ -139,13 +152,23 @@ struct weft__loop *weft__loop_find(weft_loop *handle, int *ret_error);
 extern const volatile uint32_t *weft__fork_word WEFT__HIDDEN;
 int weft__fork_epoch(uint32_t *ret_epoch);
 
+/* In sched/host.c: whether a loop whose turn it is not may be used in this thread: 0 or -EXDEV.
+ * One that lives in a host is about to be used: its turn will come. */
+int weft__loop_outside(struct weft__loop *loop);
+
 /* Whether what belongs to `loop` may be used in this thread: 0, -EXDEV or -ECHILD. */
-static inline int weft__loop_check(const struct weft__loop *loop)
+static inline int weft__loop_check(struct weft__loop *loop)
 {
     if (loop->epoch != *weft__fork_word) {
         return -ECHILD;
     }
-    return loop != weft__running && atomic_load(&loop->running) ? -EXDEV : 0;
+    return loop == weft__running ? 0 : weft__loop_outside(loop);
+}
+
+/* Tells threads apart, as long as they live. */
+static inline void *weft__this_thread(void)
+{
+    return &weft__running;
 }
 
 /* The loop of a handle (NULL: the running one) for a call in its own thread; NULL and -EPERM,
@@ -215,22 +238,39 @@ int weft__backend_open(struct weft__loop *loop, const weft_backend *backend,
                        weft_backend_request request);
 
 /* Waits, and returns how many events it stored; a host reports by weft_backend_core.ready(). */
-static inline int weft__backend_wait(const struct weft__loop *loop, int64_t deadline,
+int weft__host_wait(struct weft__loop *loop, int64_t deadline, weft_backend_event *ret_events);
+static inline int weft__backend_wait(struct weft__loop *loop, int64_t deadline,
                                      weft_backend_event *ret_events)
 {
-    const weft_backend_ops *ops = loop->ops;
-
-    if (ops->wait) {
-        return ops->wait(loop->be, deadline, ret_events, WEFT__EVENTS_MAX);
+    if (loop->backend->ops->wait) {
+        return loop->ops->wait(loop->be, deadline, ret_events, WEFT__EVENTS_MAX);
     }
-    return ops->run(loop->be, deadline);
+    return weft__host_wait(loop, deadline, ret_events);
 }
 
-/* Ends it; nobody runs it. */
-void weft__loop_shut(struct weft__loop *loop);
+/* Ends it; nobody runs it.  0, or -EINPROGRESS: weft__host_closed() does the rest. */
+int weft__loop_shut(struct weft__loop *loop);
+
+/* The memory of a closed loop is for later ones. */
+void weft__loop_give_memory(struct weft__loop *loop);
 
 /* Frees the memory of closed loops: only for a test that counts bytes and keeps no handle. */
 void weft__loop_depot_clear(void);
+
+/* Whether the loop's process is another one's child. */
+static inline bool weft__loop_is_inherited(const struct weft__loop *loop)
+{
+    return loop->epoch != *weft__fork_word;
+}
+
+/* Looks at descriptors, clock and inbox; waits for them when nothing is ready and it may. */
+int weft__loop_look(struct weft__loop *loop, bool may_wait);
+
+/* Gives turns until nothing is ready, the loop is stopped, or it is time to look again. */
+void weft__loop_give_turns(struct weft__loop *loop);
+
+/* Takes an item out of the ready queue, wherever it stands; false: it is not in it. */
+bool weft__loop_unqueue(struct weft__loop *loop, struct weft__item *item);
 
 /* Runs the loop until its stop item has had its turn; the backend's error otherwise. */
 int weft__loop_run(struct weft__loop *loop);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The public calls on a loop as a whole. */
+#include "core/base/error.h"
 #include "core/sched/loop.h"
 
 #include <math.h>
@@ -13,11 +14,10 @@ int weft_loop_close(weft_loop *handle)
     if (!loop) {
         return r;
     }
-    if (loop == weft__running) {
+    if (atomic_load(&loop->running)) {
         return -EBUSY;
     }
-    weft__loop_shut(loop);
-    return 0;
+    return weft__loop_shut(loop);
 }
 
 weft_loop *weft_get_running_loop(void)
@@ -42,6 +42,9 @@ int weft_loop_stop(weft_loop *handle)
 
     if (!loop) {
         return r;
+    }
+    if (loop->host.adopted) {
+        return weft__words(-EOPNOTSUPP, "the loop is attached: only its host can be stopped");
     }
     weft__loop_stop(loop);
     return 0;

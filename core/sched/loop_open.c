@@ -4,6 +4,7 @@
 #include "core/base/shared.h"
 #include "core/sched/future.h"
 #include "core/sched/handle.h"
+#include "core/sched/host.h"
 #include "core/sched/inspect.h"
 #include "core/sched/scope.h"
 #include "core/sched/signal.h"
@@ -58,7 +59,7 @@ static struct weft__loop *take_memory(void)
     return loop ? loop : new_memory();
 }
 
-static void give_memory(struct weft__loop *loop)
+void weft__loop_give_memory(struct weft__loop *loop)
 {
     pthread_mutex_lock(&depot.lock);
     loop->next_loop = depot.spare;
@@ -93,7 +94,7 @@ int weft__loop_open(const weft_backend *backend, const weft_backend_request *req
     r = weft__fork_epoch(&loop->epoch);
     r = r < 0 ? r : weft__backend_open(loop, backend, *request);
     if (r < 0) {
-        give_memory(loop);
+        weft__loop_give_memory(loop);
         return r;
     }
     weft__pool_init(&loop->coros, sizeof(struct weft__coro));
@@ -108,6 +109,7 @@ int weft__loop_open(const weft_backend *backend, const weft_backend_request *req
     loop->back_item.kind = WEFT__ITEM_BACK;
     loop->timers.dropped = weft__handle_dropped;
     weft__list_init(&loop->carried);
+    loop->host.armed = WEFT__NEVER;
     weft__inbox_open(loop);
     weft__inspect_add(loop);
     weft__tap(WEFT_LOOP_OPENED, loop, 0);
@@ -152,9 +154,11 @@ static void end_ready(struct weft__loop *loop)
     }
 }
 
-void weft__loop_shut(struct weft__loop *loop)
+int weft__loop_shut(struct weft__loop *loop)
 {
     weft__tap(WEFT_LOOP_CLOSED, loop, 0);
+    int r;
+
     loop->closing = true; /* what reports and drop hooks call finds it closed */
     while (loop->attachments) {
         struct weft__attachment *attachment = loop->attachments;
@@ -175,7 +179,7 @@ void weft__loop_shut(struct weft__loop *loop)
     end_ready(loop);
     weft__handles_unload(loop);
     weft__place_end(&loop->place);
-    (void)loop->ops->close(loop->be);
+    r = loop->ops->close(loop->be);
     weft__timers_fini(&loop->timers);
     weft__stacks_fini(&loop->stacks);
     weft__pool_fini(&loop->coros);
@@ -183,5 +187,9 @@ void weft__loop_shut(struct weft__loop *loop)
     weft__pool_fini(&loop->inbox.pool);
     weft__pool_fini(&loop->futures);
     weft__pool_fini(&loop->scopes);
-    give_memory(loop);
+    if (r == -EINPROGRESS) {
+        return r;
+    }
+    weft__host_closed(loop);
+    return 0;
 }

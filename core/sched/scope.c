@@ -249,12 +249,14 @@ int weft_scope_cancel(weft_scope *public_scope, const char *message)
 {
     struct weft__scope *scope = look(public_scope);
     struct weft__reason reason;
+    int r;
 
     if (!scope) {
         return -EINVAL;
     }
-    if (scope->task->loop != weft__running) {
-        return -EXDEV;
+    r = weft__loop_check(scope->task->loop);
+    if (r < 0) {
+        return r;
     }
     reason = weft__reason_of(scope->task, WEFT_CANCEL_SCOPE, message);
     weft__scope_cancel(scope, &reason);
