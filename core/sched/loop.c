@@ -189,9 +189,10 @@ int weft__loop_look(struct weft__loop *loop, bool may_wait)
     } else if (n >= 0 && (loop->watches_used || foreign)) {
         n = wait_until(loop, WEFT__LOOK_ONLY); /* a host may have something of its own to do */
     }
-    if (n < 0) {
-        return n;
+    if (n < 0 && (!busy || loop->look_failed)) {
+        return n; /* while there is work it goes on, and the next look tells whether this one can */
     }
+    loop->look_failed = n < 0;
     loop->polled = weft__loop_now(loop);
     expire(loop, loop->polled);
     weft__inbox_take(loop);

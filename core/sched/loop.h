@@ -101,6 +101,7 @@ struct weft__loop {
     atomic_bool running;
     bool stopping; /* weft_loop_stop() on a loop that did not run yet */
     bool stopped;  /* the stop item had its turn */
+    bool look_failed; /* the last look did, though not the one before it */
     bool rechecking;             /* weft__task_recheck() is under way */
     struct weft__task *rechecks; /* and has these to do */
     bool closing;

@@ -95,6 +95,14 @@ const char *backend(void)
     return name;
 }
 
+const char *backend_name(void)
+{
+    static char name[32];
+
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(backend(), ":"), backend());
+    return name;
+}
+
 bool is_virtual(void)
 {
     return strncmp(backend(), "sim", 3) == 0;
@@ -293,10 +301,18 @@ size_t live_blocks(void)
     return weft__alloc_live();
 }
 
-/* The pool of coroutines that belong to no loop keeps what it once had, so it gets that now. */
+/* The pool of coroutines that belong to no loop keeps what it once had, so it gets that now; a
+ * plugin stays, and libraries keep descriptors of their own. */
 static void warm_up(void)
 {
     weft_coro *coros[STRAYS];
+    weft_loop *first = NULL;
+
+    if (weft_loop_new(backend(), &first) < 0) {
+        fprintf(stderr, "%s\n", weft_error_detail());
+        exit(1);
+    }
+    (void)weft_loop_close(first);
 
     for (int i = 0; i < STRAYS; i++) {
         coros[i] = gives(0);

@@ -32,6 +32,7 @@ bool check_same(const char *actual, const char *expected, const char *claim, con
 
 /* Which backend this is about. */
 const char *backend(void);
+const char *backend_name(void); /* the same without a mode: "uv" for "uv:guest" */
 bool is_virtual(void); /* its time is not real, and it watches nothing */
 
 /* The loop of IN_TASK and IN_LOOP, in debug mode. */

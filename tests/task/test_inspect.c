@@ -296,7 +296,7 @@ static void look_at_child(void)
     peek_text((uintptr_t)root.library, text, sizeof text);
     SAME(text, WEFT_VERSION);
 
-    look_at_loop((uintptr_t)root.loops, backend()); /* the newest first */
+    look_at_loop((uintptr_t)root.loops, backend_name()); /* the newest first */
     EQUAL(line_count, 6);
     snprintf(text, sizeof text, "sleeper inner_sleeper:%d outer_sleeper:%d waits:sleep",
              LINE_OF_INNER_SLEEPER, LINE_OF_OUTER_SLEEPER);

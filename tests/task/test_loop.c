@@ -265,7 +265,7 @@ WEFT_ASYNC(calls_with_null)
     EQUAL(weft_loop_set_debug(NULL, true), 0);
     EQUAL(weft_loop_get_debug(NULL), true);
     EQUAL(weft_loop_is_closed(NULL), false);
-    SAME(weft_loop_backend_name(NULL), backend());
+    SAME(weft_loop_backend_name(NULL), backend_name());
     CHECK(!isnan(weft_loop_time(NULL)));
     CHECK(weft_loop_get_exception_handler(NULL) == keep_report);
     EQUAL(weft_sleep(0.001), 0);

@@ -20,7 +20,7 @@ ALONE(a_new_loop_is_there_and_does_not_run)
     EQUAL(weft_loop_is_closed(made), false);
     EQUAL(weft_loop_get_debug(made), false);
     CHECK(weft_loop_get_exception_handler(made) == NULL);
-    SAME(weft_loop_backend_name(made), backend());
+    SAME(weft_loop_backend_name(made), backend_name());
     EQUAL(weft_all_tasks(made, NULL, 0), 0);
     EQUAL(weft_loop_close(made), 0);
     EQUAL(weft_loop_new(backend(), NULL), -EINVAL);

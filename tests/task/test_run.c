@@ -43,7 +43,7 @@ ALONE(it_may_be_called_again_and_again)
 
 ALONE(the_main_coroutine_is_a_task)
 {
-    EQUAL(weft_run(is_on(backend()), options()), 0);
+    EQUAL(weft_run(is_on(backend_name()), options()), 0);
     HAPPENED("ran");
     CHECK(weft_current_task() == NULL);
     CHECK(weft_get_running_loop() == NULL);

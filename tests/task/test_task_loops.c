@@ -268,7 +268,7 @@ static void check_foreign_loop(void)
     EQUAL(weft_task_status(weft_loop_create_task(far.loop, gives(0), NULL)), -EXDEV);
     EQUAL(weft_loop_is_running(far.loop), true);
     EQUAL(weft_loop_is_closed(far.loop), false);
-    SAME(weft_loop_backend_name(far.loop), backend());
+    SAME(weft_loop_backend_name(far.loop), backend_name());
     CHECK(!isnan(weft_loop_time(far.loop)));
 }
 
