@@ -13,8 +13,12 @@
 #include <unistd.h>
 #endif
 
-/* Nearer than this the library's own timer would be late by as much as is waited for. */
-#define FINE_NS 2000000
+/* Whether a deadline needs it.  The core rounds those up to milliseconds that need not be kept
+ * better than the library keeps them. */
+static inline bool fine_needed(int64_t deadline, int64_t now)
+{
+    return deadline % 1000000 != 0 && deadline - now < 2000000;
+}
 
 #if defined(__linux__)
 

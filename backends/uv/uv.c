@@ -114,7 +114,7 @@ static bool set_deadline(uv_host *host, int64_t deadline)
     if (deadline <= now) {
         return false;
     }
-    if (deadline - now < FINE_NS && host->fine != NULL) {
+    if (host->fine != NULL && fine_needed(deadline, now)) {
         /* One that is armed for later is armed again; one for earlier comes for nothing, once. */
         if (host->fine_armed <= deadline || fine_arm(host->fine_fd, deadline) == 0) {
             host->fine_armed = host->fine_armed < deadline ? host->fine_armed : deadline;

@@ -200,7 +200,10 @@ int weft_uv_unwatch(void *be, void *watch)
 static void on_guest(uv_poll_t *handle, int status, int events)
 {
     (void)status, (void)events;
-    weft_uv_pump(((polled *)handle)->host);
+    uv_host *host = ((polled *)handle)->host;
+    if (!host->closing) {
+        host->core->pump(host->loop); /* also while it runs us: it looks only when told to */
+    }
 }
 
 int weft_uv_guest(void *be, int fd)

@@ -123,10 +123,16 @@ int weft__nest_look(void *be, weft_backend_event *ret_events, int max)
     return nest->inner->wait(nest->inner_be, INT64_MIN, ret_events, max);
 }
 
-static int nest_wait(void *be, int64_t deadline, weft_backend_event *ret_events, int max)
+int weft__nest_run(void *be, int64_t deadline)
 {
     const struct nest *nest = be;
-    int r = nest->host->run(nest->host_be, deadline);
+
+    return nest->host->run(nest->host_be, deadline);
+}
+
+static int nest_wait(void *be, int64_t deadline, weft_backend_event *ret_events, int max)
+{
+    int r = weft__nest_run(be, deadline);
 
     return r < 0 ? r : weft__nest_look(be, ret_events, max);
 }

@@ -24,6 +24,9 @@ extern const weft_backend_ops weft__nest_ops;
  * and can be nested.  Stores the object for weft__nest_ops; -EOPNOTSUPP when there is none. */
 int weft__nest_open(const weft_backend *host, const weft_backend_request *request, void **ret_be);
 
+/* One iteration of the host alone. */
+int weft__nest_run(void *be, int64_t deadline);
+
 /* What the inner poller has to report now, for a host that was adopted: it only looks. */
 int weft__nest_look(void *be, weft_backend_event *ret_events, int max);
 

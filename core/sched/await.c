@@ -119,7 +119,7 @@ WEFT__COLD static int sleep_for(struct weft__task *task, double delay)
         weft__task_yield(task);
         return -ECANCELED;
     }
-    task->item.when = weft__time_after(weft__loop_now(task->loop), ns);
+    task->item.when = weft__loop_after(task->loop, ns);
     r = weft__timers_add(&task->loop->timers, &task->item);
     if (r < 0) {
         return r;

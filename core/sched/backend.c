@@ -32,6 +32,7 @@ static void take_event(void *loop, const weft_backend_event *event)
 
 static void pump(void *loop)
 {
+    ((struct weft__loop *)loop)->host.called = true;
     (void)weft__host_pump(loop); /* what it could not do is still to be done, and comes again */
 }
 
@@ -59,6 +60,7 @@ int weft__backend_open(struct weft__loop *loop, const weft_backend *backend,
     request.loop = loop;
     loop->backend = backend;
     loop->mode = request.mode;
+    loop->coarse = backend->ops->arm && !(backend->ops->caps & WEFT_BACKEND_NANOSECONDS);
     loop->host.adopted = request.adopt != NULL;
     atomic_store(&loop->host.thread, weft__this_thread());
     if (request.mode == WEFT_BACKEND_MODE_GUEST) {
@@ -69,21 +71,32 @@ int weft__backend_open(struct weft__loop *loop, const weft_backend *backend,
     return loop->ops->open(&weft__backend_core, &request, &loop->be);
 }
 
+/* One iteration of a host of our own, or one wait of a poller. */
+static int wait(struct weft__loop *loop, int64_t deadline, weft_backend_event *ret_events)
+{
+    if (loop->mode == WEFT_BACKEND_MODE_GUEST) {
+        return weft__nest_run(loop->be, deadline);
+    }
+    if (loop->ops->run) {
+        return loop->ops->run(loop->be, deadline);
+    }
+    return loop->ops->wait(loop->be, deadline, ret_events, WEFT__EVENTS_MAX);
+}
+
 /* A host reports by weft_backend_core.ready(): while it runs; or, where it is the program's, before
- * it calls pump(). */
+ * it calls pump().  In guest mode one that did not call has not found our poller readable. */
 int weft__host_wait(struct weft__loop *loop, int64_t deadline, weft_backend_event *ret_events)
 {
+    bool adopted = loop->host.adopted;
     int r = 0;
 
     loop->host.looking = true;
-    if (loop->host.adopted) {
-        if (loop->mode == WEFT_BACKEND_MODE_GUEST) {
-            r = weft__nest_look(loop->be, ret_events, WEFT__EVENTS_MAX);
-        }
-    } else if (loop->ops->wait) {
-        r = loop->ops->wait(loop->be, deadline, ret_events, WEFT__EVENTS_MAX);
-    } else {
-        r = loop->ops->run(loop->be, deadline);
+    loop->host.called = adopted;
+    if (!adopted) {
+        r = wait(loop, deadline, ret_events);
+    }
+    if (r >= 0 && loop->mode == WEFT_BACKEND_MODE_GUEST && loop->host.called) {
+        r = weft__nest_look(loop->be, ret_events, WEFT__EVENTS_MAX);
     }
     loop->host.looking = false;
     return r;

@@ -331,7 +331,7 @@ static int wait_with_limit(struct set *set, double timeout)
     }
     if (!isinf(timeout)) {
         (void)weft__seconds_to_ns(timeout, &ns);
-        self->item.when = weft__time_after(weft__loop_now(self->loop), ns);
+        self->item.when = weft__loop_after(self->loop, ns);
         r = weft__timers_add(&self->loop->timers, &self->item);
     }
     return r < 0 ? r : wait_until_over(set, &wait_some);

@@ -252,7 +252,7 @@ int weft_loop_call_later(weft_loop *loop_handle, double delay, weft_callback *ca
     if (r < 0) {
         return r;
     }
-    return call_at(loop, weft__time_after(weft__loop_now(loop), ns), callback, arg, ret_handle);
+    return call_at(loop, weft__loop_after(loop, ns), callback, arg, ret_handle);
 }
 
 int weft_loop_call_at(weft_loop *loop_handle, double when, weft_callback *callback, void *arg,
@@ -266,6 +266,9 @@ int weft_loop_call_at(weft_loop *loop_handle, double when, weft_callback *callba
         return r;
     }
     r = weft__seconds_to_ns(when, &ns);
+    if (r >= 0 && loop->coarse) {
+        weft__loop_set_deadline(loop, weft__loop_now(loop), ns);
+    }
     return r < 0 ? r : call_at(loop, ns, callback, arg, ret_handle);
 }
 

@@ -133,7 +133,7 @@ int weft__host_pump(struct weft__loop *loop)
     if (loop->first || atomic_load(&loop->inbox.posted)) {
         arm(loop, WEFT__LOOK_ONLY);
     } else {
-        arm(loop, weft__timers_next(&loop->timers));
+        arm(loop, weft__loop_deadline(loop));
     }
     return r;
 }

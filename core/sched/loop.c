@@ -155,7 +155,7 @@ static int follow_real_time(struct weft__loop *loop)
 /* Waits until something happens or the next timer is due. */
 static int wait_for_world(struct weft__loop *loop)
 {
-    int64_t next = weft__timers_next(&loop->timers);
+    int64_t next = weft__loop_deadline(loop);
     int n;
 
     if (!loop->followed) {
@@ -183,7 +183,7 @@ int weft__loop_look(struct weft__loop *loop, bool may_wait)
         busy |= loop->first || atomic_load(&loop->inbox.posted);
     }
     if (n >= 0 && !busy) {
-        weft__tap(WEFT_LOOP_WAITS, loop, weft__timers_next(&loop->timers));
+        weft__tap(WEFT_LOOP_WAITS, loop, weft__loop_deadline(loop));
         n = wait_for_world(loop);
         weft__tap(WEFT_LOOP_WOKE, loop, n);
     } else if (n >= 0 && (loop->watches_used || foreign)) {

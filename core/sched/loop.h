@@ -26,6 +26,7 @@
 #define WEFT__BUDGET 64              /* turns between two looks at the clock */
 #define WEFT__POLL_EVERY_NS 50000    /* and at the descriptors, when something is always ready */
 #define WEFT__EVENTS_MAX 256         /* events taken from the backend at once */
+#define WEFT__NEAR_NS 1000000        /* what is waited for shorter than this is kept exactly */
 #define WEFT__LOOK_ONLY INT64_MIN    /* a deadline that has passed for certain */
 
 /* What an upper layer hangs on a loop: executors, signals, a resolver.  Found by its close
@@ -78,7 +79,8 @@ struct weft__host {
     uint32_t depth;         /* turns within turns: how often it is being pumped */
     bool adopted;           /* it was attached: the backend calls pump() */
     bool by_fd;             /* weft_loop_fd() was asked: the program does */
-    bool looking;           /* the backend waits, or looks */
+    bool looking;           /* the backend waits, or looks, */
+    bool called;            /* and has called pump() */
     weft_callback *closed;  /* weft_loop_on_closed(), or NULL */
     void *closed_arg;
 };
@@ -112,6 +114,7 @@ struct weft__loop {
     uint8_t stack_class; /* of tasks that do not ask */
     struct weft__item stop_item;
     struct weft__item back_item; /* first in the queue: the loop's stack waits for a task */
+    int64_t near;     /* the last deadline of those that were set for a time shorter than that */
     int64_t stop_at;  /* when to stop, by the real clock, though something is ready; 0: never */
     int64_t polled;   /* when the backend was last looked at, by the loop's clock */
     int64_t budgeted; /* when the budget was last set, */
@@ -129,6 +132,7 @@ struct weft__loop {
     const weft_backend *backend;
     const weft_backend_ops *ops; /* the backend's, or weft__nest_ops in guest mode */
     uint32_t mode; /* weft_backend_mode */
+    bool coarse;   /* a host that counts milliseconds */
     void *be;
     struct weft__host host;
     struct weft__watch **watches; /* by descriptor; NULL: not watched */
@@ -193,6 +197,36 @@ static inline weft_loop *weft__loop_handle(const struct weft__loop *loop)
 static inline int64_t weft__loop_now(const struct weft__loop *loop)
 {
     return loop->ops->now ? loop->ops->now(loop->be) : weft__clock_now();
+}
+
+/* A deadline is set: one that is near must be kept exactly. */
+static inline void weft__loop_set_deadline(struct weft__loop *loop, int64_t now, int64_t when)
+{
+    if (when > loop->near && when - now < WEFT__NEAR_NS) {
+        loop->near = when;
+    }
+}
+
+/* The deadline `ns` from now. */
+static inline int64_t weft__loop_after(struct weft__loop *loop, int64_t ns)
+{
+    int64_t now = weft__loop_now(loop), when = weft__time_after(now, ns);
+
+    weft__loop_set_deadline(loop, now, when);
+    return when;
+}
+
+/* The deadline that the backend is told.  A host that counts milliseconds gets whole ones, unless
+ * somebody waits for less: many timers then share a wake-up, as the library's own do. */
+static inline int64_t weft__loop_deadline(const struct weft__loop *loop)
+{
+    int64_t when = weft__timers_next(&loop->timers);
+
+    if (loop->coarse && when > loop->near && when > 0 && when < WEFT__NEVER - WEFT__NEAR_NS) {
+        when += WEFT__NEAR_NS - 1;
+        when -= when % WEFT__NEAR_NS;
+    }
+    return when;
 }
 
 /* Makes an item ready: it runs after all that are. */

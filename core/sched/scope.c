@@ -282,15 +282,18 @@ void weft_scope_leave(weft_scope *scope)
 static int set_deadline(struct weft__scope *scope, int64_t when, bool none)
 {
     struct weft__loop *loop = scope->task->loop;
+    int64_t now;
 
     scope->item.when = none ? WEFT__NEVER : when;
     if (none) {
         return 0;
     }
-    if (when <= weft__loop_now(loop)) {
+    now = weft__loop_now(loop);
+    if (when <= now) {
         weft__scope_expire(&scope->item);
         return 0;
     }
+    weft__loop_set_deadline(loop, now, when);
     return weft__timers_add(&loop->timers, &scope->item);
 }
 
@@ -316,6 +319,7 @@ int weft_timeout_enter(weft_timeout *public_scope, double delay)
     scope->item.when = WEFT__NEVER;
     if (!isinf(delay)) {
         scope->item.when = weft__time_after(now, ns);
+        weft__loop_set_deadline(scope->task->loop, now, scope->item.when);
         r = weft__timers_add(&scope->task->loop->timers, &scope->item);
     }
     return r < 0 ? undo(scope, r) : 0;
