@@ -41,7 +41,8 @@ static int open_inner(struct nest *nest)
     return nest->inner->open(&weft__backend_core, &request, &nest->inner_be);
 }
 
-int weft__nest_open(const weft_backend *host, const weft_backend_request *request, void **ret_be)
+int weft__nest_open(const weft_backend *host, const weft_backend_request *request, void **ret_be,
+                    bool *ret_late)
 {
     const weft_backend_ops *inner = nestable();
     struct nest *nest;
@@ -73,7 +74,7 @@ int weft__nest_open(const weft_backend *host, const weft_backend_request *reques
     return 0;
 
 close_host:
-    (void)nest->host->close(nest->host_be);
+    *ret_late = nest->host->close(nest->host_be) == -EINPROGRESS;
 close_inner:
     (void)nest->inner->close(nest->inner_be);
 free_nest:

@@ -21,8 +21,10 @@ int weft__backend_fault(void);
 extern const weft_backend_ops weft__nest_ops;
 
 /* Opens `host` in guest mode as `request` says, and below it the first poller that is compiled in
- * and can be nested.  Stores the object for weft__nest_ops; -EOPNOTSUPP when there is none. */
-int weft__nest_open(const weft_backend *host, const weft_backend_request *request, void **ret_be);
+ * and can be nested.  Stores the object for weft__nest_ops; -EOPNOTSUPP when there is none.
+ * *ret_late: it has failed, and core->closed() will tell when the host has closed. */
+int weft__nest_open(const weft_backend *host, const weft_backend_request *request, void **ret_be,
+                    bool *ret_late);
 
 /* One iteration of the host alone. */
 int weft__nest_run(void *be, int64_t deadline);

@@ -65,7 +65,7 @@ int weft__backend_open(struct weft__loop *loop, const weft_backend *backend,
     atomic_store(&loop->host.thread, weft__this_thread());
     if (request.mode == WEFT_BACKEND_MODE_GUEST) {
         loop->ops = &weft__nest_ops;
-        return weft__nest_open(backend, &request, &loop->be);
+        return weft__nest_open(backend, &request, &loop->be, &loop->host.late);
     }
     loop->ops = backend->ops;
     return loop->ops->open(&weft__backend_core, &request, &loop->be);

@@ -79,6 +79,7 @@ struct weft__host {
     uint32_t depth;         /* turns within turns: how often it is being pumped */
     bool adopted;           /* it was attached: the backend calls pump() */
     bool by_fd;             /* weft_loop_fd() was asked: the program does */
+    bool late;              /* it failed to open, and the backend has still to close */
     bool looking;           /* the backend waits, or looks, */
     bool called;            /* and has called pump() */
     weft_callback *closed;  /* weft_loop_on_closed(), or NULL */

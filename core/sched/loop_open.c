@@ -94,7 +94,9 @@ int weft__loop_open(const weft_backend *backend, const weft_backend_request *req
     r = weft__fork_epoch(&loop->epoch);
     r = r < 0 ? r : weft__backend_open(loop, backend, *request);
     if (r < 0) {
-        weft__loop_give_memory(loop);
+        if (!loop->host.late) {
+            weft__loop_give_memory(loop);
+        }
         return r;
     }
     weft__pool_init(&loop->coros, sizeof(struct weft__coro));
