@@ -102,7 +102,8 @@ bool weft__loop_is_due(struct weft__loop *loop)
     }
     now = weft__loop_now(loop);
     adapt_turns(loop, now);
-    if (now - loop->polled >= WEFT__POLL_EVERY_NS) {
+    if (now - loop->polled >= loop->look_every) {
+        loop->due_since = now;
         return true;
     }
     loop->budgeted = now;
@@ -123,6 +124,17 @@ static void expire(struct weft__loop *loop, int64_t now)
         default: weft__scope_expire(item);
         }
     }
+}
+
+/* How long until the next look while something is always ready: one that finds much costs much, and
+ * finds most of it again where states are reported and nobody had a turn yet. */
+static void adapt_looks(struct weft__loop *loop)
+{
+    int64_t every = loop->due_since ? 8 * (loop->polled - loop->due_since) : 0;
+
+    every = every < WEFT__POLL_EVERY_NS ? WEFT__POLL_EVERY_NS : every;
+    loop->look_every = every < WEFT__POLL_MAX_NS ? every : WEFT__POLL_MAX_NS;
+    loop->due_since = 0;
 }
 
 /* Lets the backend wait, and takes in what it has to tell. */
@@ -194,6 +206,7 @@ int weft__loop_look(struct weft__loop *loop, bool may_wait)
     }
     loop->look_failed = n < 0;
     loop->polled = weft__loop_now(loop);
+    adapt_looks(loop);
     expire(loop, loop->polled);
     weft__inbox_take(loop);
     loop->budgeted = loop->polled;

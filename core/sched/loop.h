@@ -25,6 +25,7 @@
 
 #define WEFT__BUDGET 64              /* turns between two looks at the clock */
 #define WEFT__POLL_EVERY_NS 50000    /* and at the descriptors, when something is always ready */
+#define WEFT__POLL_MAX_NS 1000000    /* or up to this, when a look takes long */
 #define WEFT__EVENTS_MAX 256         /* events taken from the backend at once */
 #define WEFT__NEAR_NS 1000000        /* what is waited for shorter than this is kept exactly */
 #define WEFT__LOOK_ONLY INT64_MIN    /* a deadline that has passed for certain */
@@ -118,6 +119,8 @@ struct weft__loop {
     int64_t near;     /* the last deadline of those that were set for a time shorter than that */
     int64_t stop_at;  /* when to stop, by the real clock, though something is ready; 0: never */
     int64_t polled;   /* when the backend was last looked at, by the loop's clock */
+    int64_t look_every; /* how long after that the next look is due, */
+    int64_t due_since;  /* and when it was found to be; 0: it was for another reason */
     int64_t budgeted; /* when the budget was last set, */
     int32_t turns;    /* and to how much: what the next ones get */
     uint64_t next_id, last_id; /* for tasks: a block of the process's numbers */

@@ -3,6 +3,7 @@
  * written on the library alone (host_uv.c).
  *
  *     bench-host-weft echo                    prints its port, serves until it is killed
+ *     bench-host-weft callbacks               the same without tasks
  *     bench-host-weft timers COUNT MS ROUNDS  COUNT tasks that sleep MS to 2 MS, ROUNDS times each
  *
  * Each connection is a task, which reads, writes, and waits for a future that its reader sets. */
@@ -18,6 +19,7 @@
 #include <weft/weft.h>
 
 static char bytes[65536];
+static bool by_callbacks;
 
 static int64_t cpu_time(void)
 {
@@ -75,6 +77,34 @@ WEFT_ASYNC(echoes, (int, fd))
     return 0;
 }
 
+/* The same by callbacks alone, as on libuv. */
+static void echo(void *arg)
+{
+    struct readable *readable = arg;
+    ssize_t n = recv(readable->fd, bytes, sizeof bytes, 0);
+
+    if (n < 0 ? errno != EAGAIN :
+                n == 0 || send(readable->fd, bytes, (size_t)n, MSG_NOSIGNAL) != n) {
+        weft_loop_remove_reader(NULL, readable->fd);
+        close(readable->fd);
+        free(readable);
+    }
+}
+
+static void serve(int fd)
+{
+    struct readable *readable = malloc(sizeof *readable);
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    if (!by_callbacks) {
+        free(readable);
+        weft_task_detach(weft_create_task(echoes(fd), NULL));
+    } else if (readable) {
+        readable->fd = fd;
+        weft_loop_add_reader(NULL, fd, echo, readable);
+    }
+}
+
 WEFT_ASYNC(accepts, (int, fd))
 {
     struct readable readable = { .fd = fd };
@@ -84,8 +114,7 @@ WEFT_ASYNC(accepts, (int, fd))
         int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (client >= 0) {
-            setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-            weft_task_detach(weft_create_task(echoes(client), NULL));
+            serve(client);
         } else if (errno != EAGAIN || wait_readable(&readable) < 0) {
             return -1;
         }
@@ -135,7 +164,8 @@ WEFT_ASYNC(keeps_time, (int, count), (int, milliseconds), (int, rounds))
 
 int main(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "echo") == 0) {
+    by_callbacks = argc == 2 && strcmp(argv[1], "callbacks") == 0;
+    if (by_callbacks || (argc == 2 && strcmp(argv[1], "echo") == 0)) {
         return weft_main(server(), NULL);
     }
     if (argc == 5) {
