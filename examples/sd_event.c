@@ -24,7 +24,7 @@ static int look(void)
     if (isinf(when)) {
         return sd_event_source_set_enabled(timer, SD_EVENT_OFF);
     }
-    sd_event_source_set_time(timer, when > 0 ? (uint64_t)ceil(when * 1e6) : 0);
+    sd_event_source_set_time(timer, when > 0 ? (uint64_t)(when * 1e6) + 1 : 0);
     return sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
 }
 

@@ -5,6 +5,7 @@
  *     bench-host-weft echo                    prints its port, serves until it is killed
  *     bench-host-weft callbacks               the same without tasks
  *     bench-host-weft timers COUNT MS ROUNDS  COUNT tasks that sleep MS to 2 MS, ROUNDS times each
+ *     bench-host-weft ticks COUNT MS ROUNDS   the same by callbacks, without tasks
  *
  * Each connection is a task, which reads, writes, and waits for a future that its reader sets. */
 #include <arpa/inet.h>
@@ -137,6 +138,40 @@ static weft_coro *server(void)
     return accepts(fd);
 }
 
+/* A timer that sets itself again, without a task. */
+struct ticker {
+    double delay;
+    int left;
+    int *running;
+};
+
+static void tick(void *arg)
+{
+    struct ticker *ticker = arg;
+
+    if (--ticker->left > 0) {
+        weft_loop_call_later(NULL, ticker->delay, tick, ticker, NULL);
+    } else if (--*ticker->running == 0) {
+        weft_loop_stop(NULL);
+    }
+}
+
+static int keep_ticking(int count, int milliseconds, int rounds)
+{
+    struct ticker *all = calloc((size_t)count, sizeof *all);
+    int64_t began = cpu_time();
+    weft_loop *loop;
+    int running = count, r = weft_loop_new(NULL, &loop);
+
+    for (int i = 0; all && r == 0 && i < count; i++) {
+        all[i] = (struct ticker){ (milliseconds + i % (milliseconds + 1)) / 1e3, rounds, &running };
+        r = weft_loop_call_later(loop, all[i].delay, tick, &all[i], NULL);
+    }
+    r = r < 0 ? r : weft_loop_run_forever(loop);
+    print_cost(began, count, rounds);
+    return r < 0 ? 1 : weft_loop_close(loop);
+}
+
 WEFT_ASYNC(sleeps, (double, delay), (int, rounds))
 {
     while (rounds-- > 0) {
@@ -167,6 +202,9 @@ int main(int argc, char **argv)
     by_callbacks = argc == 2 && strcmp(argv[1], "callbacks") == 0;
     if (by_callbacks || (argc == 2 && strcmp(argv[1], "echo") == 0)) {
         return weft_main(server(), NULL);
+    }
+    if (argc == 5 && strcmp(argv[1], "ticks") == 0) {
+        return keep_ticking(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
     }
     if (argc == 5) {
         return weft_main(keeps_time(atoi(argv[2]), atoi(argv[3]), atoi(argv[4])), NULL);

@@ -332,10 +332,11 @@ WEFT_ASYNC(sees_errors, (int, fd))
 
 ATTACHED(an_error_is_reported_and_goes_on_being_reported)
 {
+    static const char full[4096];
     struct ends ends;
 
     EQUAL(pipe2(ends.fds, O_CLOEXEC | O_NONBLOCK), 0);
-    while (write(ends.fds[1], &ends, sizeof ends) > 0) {}
+    while (write(ends.fds[1], full, sizeof full) > 0) {}
     close(ends.fds[0]); /* from now on it is not writable, but broken */
     EQUAL(run_coro(sees_errors(ends.fds[1])), 0);
     close(ends.fds[1]);

@@ -12,7 +12,7 @@
  * with equal deadlines run in the order in which they were set, and none runs early.  The loop
  * looks at its descriptors and its clock when nothing is ready; when something always is, it looks
  * at the clock after 64 turns, or fewer that take longer, and at the descriptors after 50
- * microseconds.
+ * microseconds (or eight times what that look takes, up to a millisecond).
  *
  * Handles.  ret_handle, where it is not NULL, receives a hold on what was scheduled, to be given
  * back with weft_handle_unref(), before or after it has run; one that is forgotten lives until the
@@ -58,7 +58,8 @@ WEFT_API WEFT_MUST_USE int weft_loop_new(const char *backend, weft_loop **ret_lo
  *  something may still point into it.  Jobs in threads are not waited for, and nobody learns of
  *  their end: see weft_loop_shutdown_default_executor().
  *
- *  Returns 0, -EBUSY it runs, -EBADF it is closed or NULL, -EXDEV it runs in another thread,
+ *  Returns 0, -EINPROGRESS for one that was attached (weft_loop_attach()) to a host which has to
+ *  run once more, -EBUSY it runs, -EBADF it is closed or NULL, -EXDEV it runs in another thread,
  *  -ECHILD.  Source: loop.close(). */
 WEFT_API int weft_loop_close(weft_loop *loop);
 
