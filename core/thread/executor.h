@@ -35,7 +35,8 @@ int weft__begin_in_thread(struct weft__loop *loop, enum weft__job_class class, w
  * and the loop ran meanwhile; -ETIMEDOUT, or what kept the loop from running. */
 int weft__executors_shutdown(struct weft__loop *loop, int64_t limit_ns);
 
-/* Makes `job` ready for weft__workers_submit(), in the thread and the context of who asks. */
+/* Makes `job` ready for weft__workers_submit(), in the thread and the context of who asks.  The job
+ * carries that along: who ends one that never began unrefs job->vars. */
 void weft__job_init(struct weft__job *job, struct weft__loop *loop, weft_job *run, void *arg,
                     const char *name);
 

@@ -18,6 +18,7 @@ void weft__job_init(struct weft__job *job, struct weft__loop *loop, weft_job *ru
     job->worker = NULL;
     job->loop = weft__loop_handle(loop);
     job->lost = NULL;
+    job->vars = weft__context_capture();
 }
 
 /* ---- while a task waits: the job lies in its frame ---- */
@@ -33,6 +34,7 @@ static void wake(void *arg)
     struct call *call = arg;
 
     weft__workers_release(call->job.workers);
+    weft__vars_unref(call->job.vars);
     if (!call->task->loop->closing) {
         call->task->loop->expected--;
         weft__wake(call->task, call->job.status);
@@ -46,6 +48,7 @@ static void interrupt(struct weft__task *task)
 
     if (weft__workers_withdraw(&call->job)) {
         weft__workers_release(call->job.workers);
+        weft__vars_unref(call->job.vars);
         task->loop->expected--;
         weft__wake(task, -ECANCELED);
     }
@@ -65,6 +68,7 @@ static int run(struct weft__task *task, struct weft__workers *workers, weft_job 
     call.task = task;
     r = weft__workers_submit(workers, &call.job);
     if (r < 0) {
+        weft__vars_unref(call.job.vars);
         return r;
     }
     task->loop->expected++;
@@ -141,6 +145,7 @@ static void free_begun(struct weft__job *job)
     if (!job->worker && begun->drop) {
         begun->drop(job->arg);
     }
+    weft__vars_unref(job->vars);
     weft__free(begun);
 }
 
@@ -211,6 +216,7 @@ static int begin(struct weft__loop *loop, struct weft__workers *workers, weft_jo
     begun = prepare(future, job, arg, options);
     r = begun ? weft__workers_submit(workers, &begun->job) : -ENOMEM;
     if (r < 0) {
+        weft__vars_unref(begun ? begun->job.vars : NULL);
         weft__free(begun);
         future->to_be_set = false;
         weft_future_unref(handle);

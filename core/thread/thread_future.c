@@ -7,6 +7,7 @@
  * What is marked so is under the future's lock; the rest belongs to the loop's thread. */
 #include "core/base/error.h"
 #include "core/base/mem.h"
+#include "core/sched/context.h"
 #include "core/sched/misuse.h"
 #include "core/thread/sleeper.h"
 
@@ -35,7 +36,8 @@ struct weft__thread_future {
     void *value;
     weft_loop *loop;
     struct weft__handle begin, cancel; /* the posts */
-    weft_coro *coro;                   /* until it begins */
+    weft_coro *coro;                   /* until it begins, */
+    struct weft__vars *vars;           /* with the context variables of who asked */
     weft_task *task;                   /* the one that runs; NULL: not yet, or it has ended */
     struct weft__waiter waiter;        /* of that task's outcome */
     struct weft__list link;            /* in the loop's list, while the task runs */
@@ -196,20 +198,32 @@ static int begin_task(struct weft__thread_future *future, struct weft__loop *loo
     return 0;
 }
 
+/* In the context of who asked, which the task copies. */
+static void begin_in_context(void *arg)
+{
+    struct weft__thread_future *future = arg;
+
+    future->status = begin_task(future, weft__running);
+}
+
 /* The first post. */
 static void begin(void *arg)
 {
     struct weft__thread_future *future = arg;
     struct weft__loop *loop = weft__running;
-    int r = -ECANCELED;
+    struct weft__vars *vars = future->vars;
 
-    if (loop && weft__loop_handle(loop) == future->loop && !loop->closing) {
-        r = begin_task(future, loop);
-    } else {
+    future->status = -ECANCELED;
+    if (!loop || weft__loop_handle(loop) != future->loop || loop->closing) {
         weft__coro_discard(future->coro);
+        weft__vars_unref(vars);
+    } else if (weft__context_is_used()) {
+        weft__context_call(vars, begin_in_context, future);
+    } else {
+        begin_in_context(future);
     }
-    if (r < 0) {
-        complete(future, r, NULL);
+    if (future->status < 0) {
+        complete(future, future->status, NULL);
     }
 }
 
@@ -255,6 +269,7 @@ static int make(weft_coro *coro, weft_loop *loop, bool held,
     future->cancel.callback = cancel;
     future->cancel.arg = future;
     future->coro = coro;
+    future->vars = weft__context_capture();
     future->task = NULL;
     *ret_future = future;
     return 0;
@@ -282,6 +297,7 @@ int weft_run_coroutine_threadsafe(weft_coro *coro, weft_loop *loop, weft_thread_
     r = weft__inbox_post(loop, &future->begin);
     if (r < 0) {
         weft__coro_discard(coro);
+        weft__vars_unref(future->vars);
         pthread_mutex_destroy(&future->lock);
         weft__shared_give(&cells, future);
         return weft__misuse(r);

@@ -153,6 +153,8 @@ static void tell(struct weft__job *job)
     struct weft__workers *workers = job->workers;
 
     if (weft__inbox_post(job->loop, &job->post) < 0) {
+        weft__vars_unref(job->vars);
+        job->vars = NULL;
         if (job->lost) {
             job->lost(job);
         }
@@ -160,11 +162,24 @@ static void tell(struct weft__job *job)
     }
 }
 
-/* Calls a job, in its thread: the one place.  What it inherits from who asked for it is put in
- * place here; weft__job_init() is where that is still at hand. */
+static void run(void *arg)
+{
+    struct weft__job *job = arg;
+
+    job->status = job->run(job->arg);
+}
+
+/* Calls a job, in its thread, with the context variables of who asked for it. */
 static void call(struct weft__job *job)
 {
-    job->status = job->run(job->arg);
+    struct weft__vars *vars = job->vars;
+
+    job->vars = NULL;
+    if (weft__context_is_used()) {
+        weft__context_call(vars, run, job);
+    } else {
+        run(job);
+    }
     atomic_fetch_sub(&job->workers->busy, 1);
     tell(job);
 }

@@ -12,6 +12,7 @@
 #define WEFT_CORE_WORKERS_H
 
 #include "core/base/list.h"
+#include "core/sched/context.h"
 #include "core/sched/handle.h"
 
 #include <weft/executor.h>
@@ -29,6 +30,7 @@ struct weft__job {
     struct weft__worker *worker;   /* who runs it; under the lock */
     bool queued;                   /* under the lock */
     int status;                    /* at its end */
+    struct weft__vars *vars;       /* the context variables of who asked, until it begins */
     weft_loop *loop;               /* where its end is told, */
     struct weft__handle post;      /* by this: callback and arg are the owner's to set */
     /* The loop is closed; in the worker's thread.  NULL: nothing is to be done. */

@@ -11,6 +11,8 @@
  * A thread cannot be stopped from outside.  A job that has not begun can be taken back; one that
  * runs is told, and may look (weft_job_cancelled()).
  *
+ * A job runs in a copy of the context of who asked for it: what it sets is its own.
+ *
  * Threads are called "weft_0", "weft_1" ... or as the options say, have all signals blocked, and
  * run no loop of their own: a job that calls what waits gets -EPERM, unless it runs a loop itself.
  * On a backend with virtual time the clock does not jump while a job runs, but goes as fast as the

@@ -30,8 +30,9 @@ typedef void weft_thread_future_callback(weft_thread_future *future, void *arg);
  *  loop        that runs in another thread, or will; its own thread may ask, too, but not wait.
  *  ret_future  may be NULL: then a failure is reported as of any task that was detached.
  *
- *  The loop's thread makes the task.  When the loop closes first, or closes before the task has
- *  ended, the future's status is -ECANCELED: nobody waits for ever.
+ *  The loop's thread makes the task, in a copy of this thread's context.  When the loop closes
+ *  first, or closes before the task has ended, the future's status is -ECANCELED: nobody waits for
+ *  ever.
  *
  *  Returns 0, -EBADF the loop is closed, -ENOMEM, -EINVAL, -ESRCH a spent coroutine, -ECHILD, or a
  *  failed coroutine's error.  Not a cancellation point.  Any thread.  Cost: a few locks, and
