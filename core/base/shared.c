@@ -46,6 +46,33 @@ WEFT__COLD static void add_to_list(struct weft__shared *shared)
     pthread_mutex_unlock(&list_lock);
 }
 
+/* ---- locks that a child finds open ---- */
+
+enum { LOCKS = 16 };
+static pthread_mutex_t *locks[LOCKS];
+static unsigned lock_count;
+
+void weft__fork_opens(pthread_mutex_t *lock)
+{
+    WEFT_ASSERT(lock_count < LOCKS);
+    locks[lock_count++] = lock;
+}
+
+/* In the child, which has one thread. */
+static void open_locks(void)
+{
+    for (unsigned i = 0; i < lock_count; i++) {
+        pthread_mutex_init(locks[i], NULL);
+    }
+}
+
+int weft__fork_watch(void)
+{
+    return -pthread_atfork(NULL, NULL, open_locks);
+}
+
+/* ---- pools ---- */
+
 void *weft__shared_take(struct weft__shared *shared)
 {
     void *cell;
@@ -104,4 +131,21 @@ int weft__cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t deadlin
         return -pthread_cond_wait(cond, lock);
     }
     return -pthread_cond_timedwait(cond, lock, &when);
+}
+
+int weft__sem_wait(sem_t *sem, int64_t deadline)
+{
+    int64_t left = deadline - weft__clock_now();
+    struct timespec until;
+
+    if (deadline < WEFT__NEVER && left <= 0) {
+        return -ETIMEDOUT;
+    }
+    /* This call knows the other clock only, which may be set: so it is asked again and again. */
+    left = left < WEFT__SECOND / 10 ? left : WEFT__SECOND / 10;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += (until.tv_nsec + left) / WEFT__SECOND;
+    until.tv_nsec = (until.tv_nsec + left) % WEFT__SECOND;
+    (void)sem_timedwait(sem, &until);
+    return 0;
 }

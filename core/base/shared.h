@@ -6,6 +6,7 @@
 #include "core/base/pool.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 
 /* A pool behind a lock, for objects that belong to no loop.  A child of fork(2) finds the lock open
  * whatever the parent's other threads were doing.  Its chunks stay: a handle may be looked at for
@@ -39,5 +40,20 @@ int weft__cond_init(pthread_cond_t *cond);
 /* Waits for a signal, or something that looks like one, until `deadline` (ns of weft__clock_now();
  * WEFT__NEVER for none): 0 or -ETIMEDOUT. */
 int weft__cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t deadline);
+
+/* The same for a semaphore, which signal handlers may post. */
+int weft__sem_wait(sem_t *sem, int64_t deadline);
+
+/* Has a lock open in a child of fork(2), whatever other threads of the parent were doing: for
+ * static ones whose data is whole at any moment.  Called before main(), by WEFT__OPENS_IN_CHILD. */
+void weft__fork_opens(pthread_mutex_t *lock);
+#define WEFT__OPENS_IN_CHILD(lock)                              \
+    __attribute__((constructor)) static void open_in_child(void) \
+    {                                                           \
+        weft__fork_opens(&(lock));                              \
+    }
+
+/* Begins to watch for fork(2): 0, or a negative errno.  Once for a process. */
+int weft__fork_watch(void);
 
 #endif

@@ -3,6 +3,7 @@
  *
  * MADV_WIPEONFORK (Linux 4.14) does it for nothing; elsewhere a fork handler does. */
 #include "core/base/mem.h"
+#include "core/base/shared.h"
 #include "core/sched/loop.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@ static volatile uint32_t unmapped; /* reads 0 until there is a page */
 static volatile uint32_t *word = &unmapped;
 static uint32_t epochs;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+WEFT__OPENS_IN_CHILD(lock)
 
 const volatile uint32_t *weft__fork_word = &unmapped;
 
@@ -46,6 +48,7 @@ static int map(void)
             return r;
         }
     }
+    (void)weft__fork_watch(); /* without memory for it a child may meet a lock that is held */
     word = page;
     weft__fork_word = page;
     return 0;

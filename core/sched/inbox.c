@@ -80,11 +80,9 @@ bool weft__inbox_wait(struct weft__loop *loop, int64_t deadline)
     if (deadline < WEFT__NEVER) {
         deadline = weft__time_after(weft__clock_now(), deadline - weft__loop_now(loop));
     }
-    pthread_mutex_lock(&inbox->lock);
     while (!atomic_load(&inbox->posted) && r == 0) {
-        r = weft__cond_wait(&inbox->arrived, &inbox->lock, deadline);
+        r = weft__sem_wait(&inbox->arrived, deadline);
     }
-    pthread_mutex_unlock(&inbox->lock);
     return atomic_load(&inbox->posted);
 }
 
@@ -121,14 +119,7 @@ static void post(struct weft__loop *loop, struct weft__handle *handle)
     inbox->last = &handle->item;
     atomic_fetch_add(&inbox->posters, 1);
     pthread_mutex_unlock(&inbox->lock);
-    if (!atomic_exchange(&inbox->posted, true)) {
-        (void)loop->ops->wake(loop->be); /* cannot fail; and the post stands */
-        if (loop->ops->caps & WEFT_BACKEND_VIRTUAL) {
-            pthread_mutex_lock(&inbox->lock); /* so that weft__inbox_wait() does not miss it */
-            pthread_cond_signal(&inbox->arrived);
-            pthread_mutex_unlock(&inbox->lock);
-        }
-    }
+    weft__inbox_wake(loop);
     atomic_fetch_sub(&inbox->posters, 1);
 }
 

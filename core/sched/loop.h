@@ -18,6 +18,7 @@
 #include "core/sched/timer.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <weft/backend.h>
 #include <weft/loop.h>
@@ -43,8 +44,8 @@ struct weft__attachment {
  * the cell and never destroyed, so that a post to a loop that is just being closed finds -EBADF. */
 struct weft__inbox {
     pthread_mutex_t lock;
-    pthread_cond_t arrived; /* where time is virtual: something was posted */
-    bool lock_made;         /* and the condition with it */
+    sem_t arrived;          /* where time is virtual: something was posted */
+    bool lock_made;         /* and the semaphore with it */
     atomic_uint epoch;      /* the loop's: other threads read it here, where no memset() comes */
     atomic_bool posted;     /* something is in it, and the backend was woken for it */
     atomic_uint posters;    /* threads between unlocking and waking: close waits for them */
@@ -326,6 +327,18 @@ bool weft__loop_is_due(struct weft__loop *loop);
 
 /* Sends a report to the loop's handler, or prints it. */
 void weft__report(struct weft__loop *loop, weft_report *report);
+
+/* Something is in the inbox: wakes the loop, once for all that it has not seen.  Any thread that
+ * keeps it from being closed, and any signal handler. */
+static inline void weft__inbox_wake(struct weft__loop *loop)
+{
+    if (!atomic_exchange(&loop->inbox.posted, true)) {
+        (void)loop->ops->wake(loop->be); /* cannot fail; and the post stands */
+        if (loop->ops->caps & WEFT_BACKEND_VIRTUAL) {
+            sem_post(&loop->inbox.arrived);
+        }
+    }
+}
 
 /* In sched/inbox.c: moves what other threads posted into the ready queue. */
 void weft__inbox_open(struct weft__loop *loop);

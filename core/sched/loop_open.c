@@ -18,6 +18,7 @@ static struct {
     pthread_mutex_t lock;
     struct weft__loop *spare;
 } depot = { .lock = PTHREAD_MUTEX_INITIALIZER };
+WEFT__OPENS_IN_CHILD(depot.lock)
 
 static struct weft__loop *new_memory(void)
 {
@@ -28,12 +29,12 @@ static struct weft__loop *new_memory(void)
     }
     memset(loop, 0, sizeof *loop);
     loop->handle = weft__tag_make(loop, 0, WEFT__CELL_LOW);
-    if (!weft__tag_fits(loop) || weft__cond_init(&loop->inbox.arrived) < 0) {
+    if (!weft__tag_fits(loop) || sem_init(&loop->inbox.arrived, 0, 0) < 0) {
         weft__free(loop);
         return NULL;
     }
     if (weft__fault() < 0 || pthread_mutex_init(&loop->inbox.lock, NULL) != 0) {
-        pthread_cond_destroy(&loop->inbox.arrived);
+        sem_destroy(&loop->inbox.arrived);
         weft__free(loop);
         return NULL;
     }
@@ -51,6 +52,11 @@ static struct weft__loop *take_memory(void)
         depot.spare = loop->next_loop;
     }
     pthread_mutex_unlock(&depot.lock);
+    if (loop && atomic_load(&loop->inbox.epoch) != *weft__fork_word) {
+        /* The parent's: a thread of it may have been posting to the loop that this was. */
+        pthread_mutex_init(&loop->inbox.lock, NULL);
+        atomic_store(&loop->inbox.posters, 0);
+    }
     if (loop) {
         /* All but the first word, which goes on, and what is last and sets itself up. */
         memset((char *)loop + sizeof loop->handle, 0,
@@ -76,7 +82,7 @@ void weft__loop_depot_clear(void)
         depot.spare = loop->next_loop;
         pthread_mutex_destroy(&loop->inbox.lock);
         weft__signal_port_forget(&loop->port);
-        pthread_cond_destroy(&loop->inbox.arrived);
+        sem_destroy(&loop->inbox.arrived);
         weft__free(loop);
     }
     pthread_mutex_unlock(&depot.lock);

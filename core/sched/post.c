@@ -36,9 +36,7 @@ static void push(struct weft__loop *loop, struct weft__post *post)
         post->next = head;
     } while (!__atomic_compare_exchange_n(&loop->inbox.posts, &head, post, true, __ATOMIC_SEQ_CST,
                                           __ATOMIC_RELAXED));
-    if (!atomic_exchange(&loop->inbox.posted, true)) {
-        (void)loop->ops->wake(loop->be); /* cannot fail; and the post stands */
-    }
+    weft__inbox_wake(loop);
 }
 
 /* The loop to which a post with this word must be pushed when something is added to it; NULL: none,
@@ -62,7 +60,11 @@ static int loop_to_push_to(const struct weft__post *post, uint32_t word,
 
 int weft__post(struct weft__post *post, uint32_t n, bool once)
 {
-    uint32_t word = __atomic_load_n(&post->word, __ATOMIC_ACQUIRE);
+    /* Who has something to tell has written it before, and the loop reads it after it has taken the
+     * count.  Where this post merges into one that is there already, only a write of our own keeps
+     * that order: a load could be ahead of what was written. */
+    uint32_t word = once ? __atomic_fetch_or(&post->word, 0, __ATOMIC_SEQ_CST)
+                         : __atomic_load_n(&post->word, __ATOMIC_ACQUIRE);
 
     for (;;) {
         uint32_t count = word & WEFT__POST_COUNT;

@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/mem.h"
+#include "core/base/shared.h"
 #include "core/sched/context.h"
 #include "core/sched/handle.h"
 
@@ -21,22 +22,11 @@ static struct sigaction before[NSIG];
 static _Atomic(struct weft__signal_port *) ports;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* A child of fork(2) has one thread: none holds the lock. */
-static void reopen_lock(void)
-{
-    pthread_mutex_init(&lock, NULL);
-}
+WEFT__OPENS_IN_CHILD(lock)
 
 static bool is_ours(const struct sigaction *action);
 
 /* ---- the handler ---- */
-
-static void wake(struct weft__loop *loop)
-{
-    if (!atomic_exchange(&loop->inbox.posted, true)) {
-        (void)loop->ops->wake(loop->be);
-    }
-}
 
 /* Notes the signal for a loop if a callback or receiver of it wants it. */
 static bool note(struct weft__signal_port *port, struct weft__loop *loop, int signum)
@@ -45,7 +35,7 @@ static bool note(struct weft__signal_port *port, struct weft__loop *loop, int si
 
     if (wanted) {
         weft__signal_add(&port->came, signum);
-        wake(loop);
+        weft__inbox_wake(loop);
     }
     return wanted;
 }
@@ -57,7 +47,7 @@ static bool note_end(struct weft__signal_port *port, struct weft__loop *loop, in
 
     if (ends) {
         weft__signal_add(&port->ended, signum);
-        wake(loop);
+        weft__inbox_wake(loop);
     }
     return ends;
 }
@@ -320,14 +310,9 @@ static void clear(struct weft__signal_set *set)
 /* From here on handlers find the loop. */
 static void open_port(struct weft__loop *loop)
 {
-    static bool watched;
     struct weft__signal_port *port = &loop->port;
 
     pthread_mutex_lock(&lock);
-    if (!watched) {
-        /* Without memory for it a fork at a bad moment may meet a lock that is held. */
-        watched = pthread_atfork(NULL, NULL, reopen_lock) == 0;
-    }
     if (atomic_load(&port->epoch) != loop->epoch) {
         atomic_store(&port->users, 0); /* those of a parent's threads do not come back */
     }
