@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Small objects of one size: the chunks they are carved from, and the depot where chunks wait. */
 #include "core/base/pool.h"
+#include "core/base/shared.h"
 
 #include "core/base/mem.h"
 
@@ -27,6 +28,7 @@ _Static_assert(sizeof(struct weft__chunk) <= (size_t)1 << WEFT__CELL_LOW, "the c
 /* Chunks of closed pools, by cell size; the last list holds all larger ones, mixed. */
 static struct weft__chunk *depot[33];
 static pthread_mutex_t depot_lock = PTHREAD_MUTEX_INITIALIZER;
+WEFT__OPENS_IN_CHILD(depot_lock)
 
 static struct weft__chunk **depot_list(size_t cell_size)
 {

@@ -3,6 +3,7 @@
 #include "core/fiber/stack.h"
 
 #include "core/base/mem.h"
+#include "core/base/shared.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -46,6 +47,7 @@ static struct {
     struct weft__slab *free[WEFT__STACK_CLASSES];
     struct weft__slab *abandoned;
 } depot = { .lock = PTHREAD_MUTEX_INITIALIZER };
+WEFT__OPENS_IN_CHILD(depot.lock)
 
 static size_t page_size(void)
 {

@@ -2,6 +2,8 @@
  * The numbers by which tools find tasks from outside. */
 #include "core/sched/inspect.h"
 
+#include "core/base/shared.h"
+
 #include <string.h>
 
 #define FIELD(number, type, member) \
@@ -53,6 +55,7 @@ struct weft__inspect_root weft__inspect_root = {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+WEFT__OPENS_IN_CHILD(lock)
 
 void weft__inspect_add(struct weft__loop *loop)
 {

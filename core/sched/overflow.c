@@ -3,6 +3,7 @@
 #include "core/sched/overflow.h"
 
 #include "core/base/hook.h"
+#include "core/base/shared.h"
 #include "core/base/mem.h"
 
 #include <string.h>
@@ -11,6 +12,7 @@ static const int signals[2] = { SIGSEGV, SIGBUS };
 
 /* Loops in several threads may want the handler at once: it goes with the last of them. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+WEFT__OPENS_IN_CHILD(lock)
 static unsigned users;
 
 void weft__overflow_report(const struct weft__task *task)

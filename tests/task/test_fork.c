@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static weft_task *task;
@@ -282,6 +283,48 @@ IN_LOOP(a_child_has_children)
     EQUAL(run(sleeps(0.001)), 0);
 }
 
+/* Whatever the parent's other threads are doing. */
+
+static atomic_bool enough;
+
+static void *runs_and_runs(void *unused)
+{
+    (void)unused;
+    while (!enough) {
+        weft_run(gives(0), &(weft_run_options){ .backend = backend() });
+    }
+    return NULL;
+}
+
+static int runs_in_a_child(void)
+{
+    return weft_run(sleeps_then(0.0001, 5), &(weft_run_options){ .backend = backend() });
+}
+
+ALONE(a_fork_at_any_moment_leaves_the_child_free)
+{
+    pthread_t thread;
+
+#if WEFT__TSAN
+    return; /* the child of a program with threads is not its business */
+#endif
+    enough = false;
+    pthread_create(&thread, NULL, runs_and_runs, NULL);
+    for (int i = 0; i < many(100); i++) {
+        pid_t child = fork();
+        int status = -1;
+
+        if (child == 0) {
+            alarm(20); /* if it finds something locked for ever */
+            _exit(runs_in_a_child());
+        }
+        waitpid(child, &status, 0);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 5);
+    }
+    enough = true;
+    pthread_join(thread, NULL);
+}
+
 static CU_TestInfo tests[] = {
     TEST(a_loop_that_does_not_run_stays_the_parents),
     TEST(a_child_that_is_forked_in_a_task),
@@ -289,6 +332,7 @@ static CU_TestInfo tests[] = {
     TEST(a_child_that_is_forked_in_a_callback),
     TEST(a_loop_that_runs_in_another_thread_stays_the_parents),
     TEST(a_child_has_children),
+    TEST(a_fork_at_any_moment_leaves_the_child_free),
     CU_TEST_INFO_NULL,
 };
 
