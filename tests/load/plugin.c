@@ -4,6 +4,8 @@
  * The right ones do as much as a loop needs that runs no task. */
 #include <weft/backend.h>
 
+#include <stdatomic.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
@@ -31,7 +33,7 @@ enum variant {
     hostless,
 };
 
-static int opened; /* loops */
+static atomic_int opened; /* loops, by several threads */
 static int constructed;
 
 __attribute__((constructor)) static void count(void)

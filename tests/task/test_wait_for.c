@@ -142,7 +142,7 @@ WEFT_ASYNC(awaits_shielded, (weft_task *, task))
 
 IN_TASK(a_cancel_ends_the_wait_and_not_its_target)
 {
-    weft_task *target = weft_create_task(sleeps_then(0.002, 9), NULL), *task;
+    weft_task *target = weft_create_task(sleeps_then(0.05, 9), NULL), *task;
     weft_timeout limit;
 
     for (int turns = 0; turns < 3; turns++) {
