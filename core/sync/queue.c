@@ -27,12 +27,25 @@ WEFT__COLD int weft__queue_check_slow(const weft_queue *queue)
     int r = 0;
 
     if (!queue->getters.loop || weft__loop_find(queue->getters.loop, &r)) {
-        return 0;
+        return weft__running ?
+                   weft__queue_bind_slow((weft_queue *)(uintptr_t)queue, weft__running) :
+                   0;
     }
     if (r == -EXDEV || queue->getters.first || queue->putters.first || queue->joiners.first) {
         return weft__misuse(r);
     }
     return 0;
+}
+
+/* A NULL, or the calls for the other kind of items. */
+static WEFT__COLD int not_that_kind(const weft_queue *queue, bool by_value)
+{
+    if (!queue || queue->store.by_value == by_value) {
+        return -EINVAL;
+    }
+    return weft__words(-EINVAL, queue->store.by_value ?
+                                    "this queue holds values: its calls end in _value" :
+                                    "this queue holds pointers: its calls do not end in _value");
 }
 
 /* The task that may wait in a queue now; NULL and why not.  One that is cancelled gives way. */
@@ -202,12 +215,13 @@ int weft_queue_get(weft_queue *queue, void **ret_item)
 
 int weft_queue_put_value(weft_queue *queue, const void *value)
 {
-    return queue && value && queue->store.by_value ? put(queue, value) : -EINVAL;
+    return queue && value && queue->store.by_value ? put(queue, value) : not_that_kind(queue, true);
 }
 
 int weft_queue_get_value(weft_queue *queue, void *ret_value)
 {
-    return queue && ret_value && queue->store.by_value ? get(queue, ret_value) : -EINVAL;
+    return queue && ret_value && queue->store.by_value ? get(queue, ret_value) :
+                                                         not_that_kind(queue, true);
 }
 
 static WEFT__INLINE int put_nowait(weft_queue *queue, const void *item)
@@ -226,22 +240,25 @@ static WEFT__INLINE int get_nowait(weft_queue *queue, void *ret_item)
 
 int weft_queue_put_nowait(weft_queue *queue, void *item)
 {
-    return queue && !queue->store.by_value ? put_nowait(queue, &item) : -EINVAL;
+    return queue && !queue->store.by_value ? put_nowait(queue, &item) : not_that_kind(queue, false);
 }
 
 int weft_queue_get_nowait(weft_queue *queue, void **ret_item)
 {
-    return queue && ret_item && !queue->store.by_value ? get_nowait(queue, ret_item) : -EINVAL;
+    return queue && ret_item && !queue->store.by_value ? get_nowait(queue, ret_item) :
+                                                         not_that_kind(queue, false);
 }
 
 int weft_queue_put_value_nowait(weft_queue *queue, const void *value)
 {
-    return queue && value && queue->store.by_value ? put_nowait(queue, value) : -EINVAL;
+    return queue && value && queue->store.by_value ? put_nowait(queue, value) :
+                                                     not_that_kind(queue, true);
 }
 
 int weft_queue_get_value_nowait(weft_queue *queue, void *ret_value)
 {
-    return queue && ret_value && queue->store.by_value ? get_nowait(queue, ret_value) : -EINVAL;
+    return queue && ret_value && queue->store.by_value ? get_nowait(queue, ret_value) :
+                                                         not_that_kind(queue, true);
 }
 
 /* Joining. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Queues: made, looked at, freed. */
+#include "core/base/error.h"
 #include "core/base/mem.h"
 #include "core/sync/queue.h"
 
@@ -13,7 +14,8 @@ int weft_queue_new_with(const weft_queue_options *options, weft_queue **ret_queu
     if (!ret_queue || (unsigned)options->order > WEFT_QUEUE_PRIORITY ||
         (options->rendezvous && (options->order != WEFT_QUEUE_FIFO || options->maxsize > 0)) ||
         (options->order == WEFT_QUEUE_PRIORITY && options->item_size && !options->compare)) {
-        return -EINVAL;
+        return weft__words(-EINVAL, "no such order; or a rendezvous, which holds nothing, with a "
+                                    "maxsize or an order; or priorities of values without compare");
     }
     queue = weft__alloc_aligned(_Alignof(weft_queue), sizeof *queue);
     if (!queue) {
@@ -29,6 +31,9 @@ int weft_queue_new_with(const weft_queue_options *options, weft_queue **ret_queu
     queue->limit = options->rendezvous ? 0 : options->maxsize ? options->maxsize : SIZE_MAX;
     queue->drop = options->drop;
     queue->arg = options->arg;
+    if (weft__running) { /* from now on a use by another thread is noticed */
+        (void)weft__queue_bind_slow(queue, weft__running);
+    }
     *ret_queue = queue;
     return 0;
 }

@@ -486,6 +486,36 @@ IN_TASK(statistics_tell_who_waits_and_what_was_there)
     done_with_it();
 }
 
+/* Threads. */
+
+static void *tries_it(void *unused)
+{
+    void *item;
+
+    (void)unused;
+    EQUAL(weft_queue_put_nowait(queue, NULL), -EXDEV);
+    EQUAL(weft_queue_get_nowait(queue, &item), -EXDEV);
+    EQUAL(weft_queue_task_done(queue), -EXDEV);
+    return NULL;
+}
+
+IN_TASK(a_queue_that_is_made_in_a_loop_refuses_other_threads)
+{
+    EQUAL(weft_queue_new(0, &queue), 0);
+    in_thread(tries_it, NULL);
+    EQUAL(weft_queue_qsize(queue), 0);
+    EQUAL(weft_queue_free(queue), 0);
+}
+
+ALONE(one_that_is_made_before_belongs_to_the_loop_that_uses_it)
+{
+    EQUAL(weft_queue_new(0, &queue), 0);
+    EQUAL(weft_queue_put_nowait(queue, NULL), 0);
+    EQUAL(weft_queue_put_value(queue, &queue), -EINVAL);
+    SAME(weft_error_detail(), "this queue holds pointers: its calls do not end in _value");
+    EQUAL(weft_queue_free(queue), 0);
+}
+
 static CU_TestInfo tests[] = {
     TEST(first_in_first_out),
     TEST(last_in_first_out),
@@ -506,6 +536,8 @@ static CU_TestInfo tests[] = {
     TEST(who_was_served_keeps_it_and_who_was_not_leaves),
     TEST(a_task_that_never_waits_gives_way_in_time),
     TEST(statistics_tell_who_waits_and_what_was_there),
+    TEST(a_queue_that_is_made_in_a_loop_refuses_other_threads),
+    TEST(one_that_is_made_before_belongs_to_the_loop_that_uses_it),
     CU_TEST_INFO_NULL,
 };
 

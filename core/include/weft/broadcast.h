@@ -18,7 +18,9 @@
  * Values are copied to each reader.  Pointers are, too: what they point to must outlive the last
  * one who reads it.
  *
- * A broadcast belongs to the loop in which somebody first had to wait, see <weft/waitq.h>. */
+ * A broadcast belongs to the loop in which somebody first had to wait, see <weft/waitq.h>; it is
+ * not for threads, also where a call does not notice.  It is a plain pointer: after
+ * weft_broadcast_free() it must not be used. */
 #ifndef WEFT_BROADCAST_H
 #define WEFT_BROADCAST_H
 

@@ -18,9 +18,10 @@
  * What comes of items that nobody got (weft_queue_shutdown(), the last receiver gone,
  * weft_queue_free()) is told to `drop`.
  *
- * A queue is used in one loop at a time, and is not for threads: -EXDEV while the loop of the last
- * use runs in another thread.  It can be made, and filled with weft_queue_put_nowait(), before any
- * loop runs. */
+ * A queue is used in one loop at a time, and is not for threads (weft_thread_queue is): -EXDEV
+ * while the loop of the last use runs in another thread.  It can be made, and filled with
+ * weft_queue_put_nowait(), before any loop runs; then no loop is known yet.  It is a plain pointer
+ * with holds: after the last weft_queue_free() it must not be used. */
 #ifndef WEFT_QUEUE_H
 #define WEFT_QUEUE_H
 
