@@ -330,15 +330,44 @@ static void take_out(struct weft__job *job)
     job->workers->queued--;
 }
 
-/* Hires for a job that is queued; without a thread for it, now or later, it is taken back. */
+/* Moves all jobs that wait to `ret_jobs`, with the lock held; returns how many. */
+static unsigned empty_queue(struct weft__workers *workers, struct weft__list *ret_jobs)
+{
+    struct weft__list *link;
+    unsigned count = 0;
+
+    for (; (link = weft__list_pop(&workers->jobs)); count++) {
+        ((struct weft__job *)(void *)link)->queued = false;
+        weft__list_push(ret_jobs, link);
+    }
+    workers->queued = 0;
+    return count;
+}
+
+/* Ends jobs that never began; without the lock. */
+static void end_jobs(struct weft__list *jobs, int status)
+{
+    struct weft__list *link;
+
+    while ((link = weft__list_pop(jobs))) {
+        struct weft__job *job = (struct weft__job *)(void *)link;
+
+        job->status = status;
+        tell(job);
+    }
+}
+
+/* Hires for a job that is queued; without a thread for it, now or later, it is taken back, and so
+ * are those that others have queued since, in the hope of this thread. */
 WEFT__COLD static int hire_for(struct weft__workers *workers, struct weft__job *job)
 {
-    struct weft__list called;
-    int r = hire(workers);
+    struct weft__list called, stranded;
+    int r = hire(workers), error = r;
 
     if (r == 0) {
         return 0;
     }
+    weft__list_init(&stranded);
     pthread_mutex_lock(&workers->lock);
     count_down(workers, &called);
     if (workers->running > 0 || !job->queued) {
@@ -347,8 +376,12 @@ WEFT__COLD static int hire_for(struct weft__workers *workers, struct weft__job *
         take_out(job);
         workers->holds--;
     }
+    if (workers->running == 0) {
+        (void)empty_queue(workers, &stranded);
+    }
     pthread_mutex_unlock(&workers->lock);
     weft__sleepers_post(&called);
+    end_jobs(&stranded, error);
     return r == -EAGAIN ? weft__words(r, "no thread could be made for the job: the system has a "
                                          "limit (ulimit -u, or the cgroup's pids.max)") :
                           r;
@@ -419,33 +452,6 @@ static void wake_all(struct weft__workers *workers)
     }
 }
 
-/* Moves all jobs that wait to `ret_jobs`, with the lock held; returns how many. */
-static unsigned empty_queue(struct weft__workers *workers, struct weft__list *ret_jobs)
-{
-    struct weft__list *link;
-    unsigned count = 0;
-
-    for (; (link = weft__list_pop(&workers->jobs)); count++) {
-        ((struct weft__job *)(void *)link)->queued = false;
-        weft__list_push(ret_jobs, link);
-    }
-    workers->queued = 0;
-    return count;
-}
-
-/* Ends jobs that never began; without the lock. */
-static void cancel_jobs(struct weft__list *jobs)
-{
-    struct weft__list *link;
-
-    while ((link = weft__list_pop(jobs))) {
-        struct weft__job *job = (struct weft__job *)(void *)link;
-
-        job->status = -ECANCELED;
-        tell(job);
-    }
-}
-
 void weft__workers_shut(struct weft__workers *workers, bool cancel)
 {
     struct weft__list jobs;
@@ -458,7 +464,7 @@ void weft__workers_shut(struct weft__workers *workers, bool cancel)
     }
     wake_all(workers);
     pthread_mutex_unlock(&workers->lock);
-    cancel_jobs(&jobs);
+    end_jobs(&jobs, -ECANCELED);
 }
 
 void weft__workers_give_up(struct weft__workers *workers, struct weft__workers_left *ret_left)
@@ -483,7 +489,7 @@ void weft__workers_give_up(struct weft__workers *workers, struct weft__workers_l
         }
     }
     pthread_mutex_unlock(&workers->lock);
-    cancel_jobs(&jobs);
+    end_jobs(&jobs, -ECANCELED);
 }
 
 /* Sleeps until there is no thread. */
