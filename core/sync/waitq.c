@@ -111,8 +111,8 @@ void weft__any_leave(struct weft__any *any)
 
 void weft__any_end(struct weft__any *any, int status)
 {
+    weft__wake(any->task, status); /* first: a gave_up may cancel it, and it waits no more */
     weft__any_leave(any);
-    weft__wake(any->task, status);
 }
 
 void weft__any_interrupt(struct weft__task *task)

@@ -476,6 +476,41 @@ IN_LOOP(what_is_handed_over_is_never_lost)
     CHECK(AT_EVERY_STEP(passes_three_on, 0, -ECANCELED) > 10);
 }
 
+/* What is called for one that gives up may cancel it. */
+
+static weft_task *chooser;
+
+static void cancels_the_chooser(weft_waiter *waiter)
+{
+    (void)waiter;
+    note("gave up");
+    EQUAL(weft_task_cancel(chooser), 0);
+}
+
+WEFT_ASYNC(chooses, (weft_waitq *, first), (weft_waitq *, second))
+{
+    weft_waitq *queues[] = { first, second };
+    weft_waiter waiters[2] = { { .gave_up = cancels_the_chooser },
+                               { .gave_up = cancels_the_chooser } };
+    size_t which = 9;
+
+    EQUAL(weft_waitq_wait_any(queues, waiters, 2, &which), 0);
+    EQUAL(which, 0);
+    EQUAL(weft_sleep(0), -ECANCELED);
+    return 5;
+}
+
+IN_TASK(one_that_is_woken_keeps_it_though_giving_up_cancels_it)
+{
+    weft_waitq first = WEFT_WAITQ_INIT, second = WEFT_WAITQ_INIT;
+
+    chooser = weft_create_task(chooses(&first, &second), NULL);
+    give_way(2);
+    EQUAL(weft_waitq_wake(&first, 1), 1);
+    EQUAL(weft_await(chooser), 5);
+    HAPPENED("gave up");
+}
+
 static CU_TestInfo tests[] = {
     TEST(waiters_are_woken_in_the_order_in_which_they_came),
     TEST(all_are_woken_with_one_status),
@@ -496,6 +531,7 @@ static CU_TestInfo tests[] = {
     TEST(who_was_left_in_a_queue_by_a_closed_loop_is_not_touched),
     TEST(a_queue_in_which_somebody_waits_is_not_destroyed),
     TEST(what_is_handed_over_is_never_lost),
+    TEST(one_that_is_woken_keeps_it_though_giving_up_cancels_it),
     CU_TEST_INFO_NULL,
 };
 
