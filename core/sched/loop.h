@@ -396,6 +396,10 @@ void weft__watches_fini(struct weft__loop *loop);
 int weft__watch_set(struct weft__loop *loop, int fd, uint32_t event, weft_callback *callback,
                     void *arg);
 int weft__watch_unset(struct weft__loop *loop, int fd, uint32_t event);
+
+/* weft__watch_set() for a wait, from which the user's calls must keep off. */
+int weft__watch_own(struct weft__loop *loop, int fd, uint32_t event, weft_callback *callback,
+                    void *arg);
 bool weft__watch_is_set(const struct weft__loop *loop, int fd, uint32_t event);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Watched descriptors: one record each, with the callback for reading and the one for writing. */
+#include "core/base/error.h"
 #include "core/base/mem.h"
 #include "core/sched/handle.h"
 
@@ -147,6 +148,26 @@ int weft__watch_set(struct weft__loop *loop, int fd, uint32_t event, weft_callba
     return 0;
 }
 
+int weft__watch_own(struct weft__loop *loop, int fd, uint32_t event, weft_callback *callback,
+                    void *arg)
+{
+    int r = weft__watch_set(loop, fd, event, callback, arg);
+
+    if (r >= 0) {
+        side_of(find(loop, fd), event)->handle.item.flags |= WEFT__HANDLE_OWNED;
+    }
+    return r;
+}
+
+/* Whether a wait has this side of a descriptor. */
+static bool is_owned(const struct weft__loop *loop, int fd, uint32_t event)
+{
+    struct weft__watch *watch = find(loop, fd);
+
+    return watch && interest(watch) & event &&
+           side_of(watch, event)->handle.item.flags & WEFT__HANDLE_OWNED;
+}
+
 static int add(weft_loop *loop_handle, int fd, uint32_t event, weft_callback *callback, void *arg)
 {
     int r = -EINVAL;
@@ -154,6 +175,9 @@ static int add(weft_loop *loop_handle, int fd, uint32_t event, weft_callback *ca
 
     if (!loop) {
         return r;
+    }
+    if (is_owned(loop, fd, event)) {
+        return weft__words(-EBUSY, "a task waits for this descriptor");
     }
     return fd < 0 ? -EBADF : weft__watch_set(loop, fd, event, callback, arg);
 }
@@ -194,6 +218,7 @@ int weft__watch_unset(struct weft__loop *loop, int fd, uint32_t event)
     }
     side = side_of(watch, event);
     vars = set(side, NULL, NULL);
+    side->handle.item.flags &= ~(uint32_t)WEFT__HANDLE_OWNED;
     if (side->handle.item.queued) { /* should another one come first, that turn is not for it */
         side->handle.item.flags |= WEFT__HANDLE_STALE;
     }
@@ -212,7 +237,7 @@ static int remove_callback(weft_loop *loop_handle, int fd, uint32_t event)
     int r = 0;
     struct weft__loop *loop = weft__loop_of(loop_handle, &r);
 
-    return loop ? weft__watch_unset(loop, fd, event) : r;
+    return loop && !is_owned(loop, fd, event) ? weft__watch_unset(loop, fd, event) : r;
 }
 
 int weft_loop_remove_reader(weft_loop *loop, int fd)

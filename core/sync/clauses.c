@@ -306,7 +306,7 @@ static int enter_fd(weft_clause *clause, struct weft__task *task)
     if (weft__watch_is_set(task->loop, clause->fd, event)) {
         return -EBUSY; /* by a clause of the same select */
     }
-    return weft__watch_set(task->loop, clause->fd, event, fd_is_ready, clause);
+    return weft__watch_own(task->loop, clause->fd, event, fd_is_ready, clause);
 }
 
 static void leave_fd(weft_clause *clause)

@@ -181,6 +181,25 @@ IN_TASK(virtual_time_has_no_descriptors)
     }
 }
 
+static void takes_it_away(void *unused)
+{
+    (void)unused;
+    EQUAL(weft_loop_add_reader(NULL, pair[0], count_up, NULL), -EBUSY);
+    EQUAL(weft_loop_remove_reader(NULL, pair[0]), 0);
+}
+
+WITH_DESCRIPTORS(what_a_select_waits_for_is_not_taken_from_it)
+{
+    int r = 9;
+
+    EQUAL(weft_loop_call_soon(NULL, takes_it_away, NULL, NULL), 0);
+    EQUAL(weft_loop_call_later(NULL, 0.001, say, NULL, NULL), 0);
+    EQUAL(weft_select(&r, 5, WEFT_ON_READABLE(pair[0])), 0);
+    EQUAL(r, 0);
+    EQUAL(weft_loop_add_reader(NULL, pair[0], count_up, &r), 0);
+    EQUAL(weft_loop_remove_reader(NULL, pair[0]), 1);
+}
+
 static CU_TestInfo tests[] = {
     TEST(something_to_read_is_waited_for),
     TEST(a_descriptor_is_looked_at_without_waiting),
@@ -191,6 +210,7 @@ static CU_TestInfo tests[] = {
     TEST(a_cancelled_select_watches_no_more),
     TEST(what_is_no_descriptor_is_an_error),
     TEST(virtual_time_has_no_descriptors),
+    TEST(what_a_select_waits_for_is_not_taken_from_it),
     CU_TEST_INFO_NULL,
 };
 
