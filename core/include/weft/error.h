@@ -31,7 +31,9 @@
 #ifndef WEFT_ERROR_H
 #define WEFT_ERROR_H
 
-#include <weft/common.h>
+#include <weft/common.h> /* first: it refuses where there may be no <errno.h> */
+
+#include <errno.h>
 
 WEFT_BEGIN_DECLS
 
