@@ -360,53 +360,6 @@ IN_TASK(a_signal_that_comes_during_a_job_wakes_the_loop)
     HAPPENED("signal");
 }
 
-/* An event that is set while it is set already: who waits sees all that was written before. */
-
-static struct {
-    _Alignas(64) atomic_long go, data;
-} shared;
-
-static void *writes_and_sets(void *unused)
-{
-    long last = 0;
-
-    (void)unused;
-    for (long go; (go = atomic_load_explicit(&shared.go, memory_order_relaxed)) >= 0;) {
-        if (go != last) {
-            atomic_store_explicit(&shared.data, go, memory_order_relaxed);
-            weft_event_set_threadsafe(&told);
-            last = go;
-        } else {
-            sched_yield(); /* others have work on this machine, too */
-        }
-    }
-    return NULL;
-}
-
-IN_TASK(a_set_that_meets_another_is_not_lost)
-{
-    pthread_t thread;
-
-    shared.go = shared.data = 0;
-    EQUAL(pthread_create(&thread, NULL, writes_and_sets, NULL), 0);
-    for (long i = 1; i <= many(500); i++) {
-        atomic_store_explicit(&shared.go, i, memory_order_relaxed);
-        weft_event_set_threadsafe(&told);
-        while (atomic_load_explicit(&shared.data, memory_order_relaxed) < i) {
-            if (is_virtual()) {
-                sched_yield(); /* a thread that owes nothing: no time passes for it */
-                weft_sleep(0);
-            } else {
-                EQUAL(weft_wait_for(waits_for_the_event(), 10), 0);
-                weft_event_clear(&told);
-            }
-        }
-    }
-    atomic_store(&shared.go, -1);
-    pthread_join(thread, NULL);
-    weft_event_clear(&told);
-}
-
 static CU_TestInfo tests[] = {
     TEST(the_jobs_status_is_returned),
     TEST(no_thread_exists_before_the_first_job_and_one_serves_many),
@@ -425,7 +378,6 @@ static CU_TestInfo tests[] = {
     TEST(thousands_of_calls_from_many_tasks_are_each_done_once),
     TEST(an_event_that_a_job_sets_wakes_the_loop),
     TEST(a_signal_that_comes_during_a_job_wakes_the_loop),
-    TEST(a_set_that_meets_another_is_not_lost),
     CU_TEST_INFO_NULL,
 };
 
