@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Finding backends, and the handshake with those that are files. */
 #include "core/run/load.h"
+#include "core/base/shared.h"
 
 #include "core/base/mem.h"
 #include "core/poll/poll.h"
@@ -23,6 +24,7 @@ static struct {
     pthread_mutex_t lock;
     struct loaded *first;
 } registry = { .lock = PTHREAD_MUTEX_INITIALIZER };
+WEFT__OPENS_IN_CHILD(registry.lock)
 
 /* Debian's packages of the backends that come with weft. */
 static const char *const packages[][2] = {

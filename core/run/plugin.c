@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Plugins: the handshake, and those that are switched on for the whole process. */
 #include "core/run/plugin.h"
+#include "core/base/shared.h"
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -34,6 +35,7 @@ static struct {
         void *self;
     } on[ON_MAX]; /* read without the lock once `started` */
 } registry = { .lock = PTHREAD_MUTEX_INITIALIZER };
+WEFT__OPENS_IN_CHILD(registry.lock)
 
 static const struct kind {
     const char *name;

@@ -4,6 +4,7 @@
  * A place belongs to one thread and needs no lock.  A context object may be used by several, so its
  * array is changed under its lock; arrays are made and values released outside of it. */
 #include "core/base/mem.h"
+#include "core/base/shared.h"
 #include "core/sched/task.h"
 
 /* What a weft_context_token is made of. */
@@ -30,6 +31,7 @@ static struct {
     pthread_key_t key;
     bool made;
 } at_thread_exit = { .lock = PTHREAD_MUTEX_INITIALIZER };
+WEFT__OPENS_IN_CHILD(at_thread_exit.lock)
 
 uint64_t weft__context_id(void)
 {
