@@ -13,13 +13,16 @@ static const struct {
     const char *words;
 } table[] = {
     { -ESRCH,
-      "the handle is spent: it was awaited, detached or given back before, and each hold lasts "
-      "for one of these; weft_task_ref() adds a hold" },
+      "the handle is spent: it was awaited, detached, given back or closed before, and each hold "
+      "lasts for one of these; weft_task_ref() adds a hold" },
     { -EPERM,
-      "only a task may wait, and no loop runs in this thread or this is a callback: begin with "
-      "weft_run(), or make a task with weft_create_task()" },
-    { -EXDEV, "it belongs to another loop, or to one that runs in another thread: go through "
-              "weft_loop_call_soon_threadsafe()" },
+      "no loop runs in this thread, or this is a callback and only a task may wait: begin with "
+      "weft_run(), or make a task with weft_create_task(); from a thread name the loop and use "
+      "weft_loop_call_soon_threadsafe()" },
+    { -EXDEV,
+      "it belongs to another loop, or to one that runs in another thread: go through "
+      "weft_loop_call_soon_threadsafe(); a weft_thread_queue or a _threadsafe form is for "
+      "threads" },
     { -EDEADLK, "a task cannot await itself" },
     { -EBUSY, "a loop runs in this thread already: await the coroutine, or make a task of it" },
     { -EBADF, "the loop is closed" },
