@@ -13,7 +13,7 @@ typedef enum weft_cancel_kind {
     WEFT_CANCEL_SCOPE,    /* weft_scope_cancel(), weft_task_group_cancel() */
     WEFT_CANCEL_DEADLINE, /* a timeout expired */
     WEFT_CANCEL_SIBLING,  /* another one of the same group or gather failed */
-    WEFT_CANCEL_AWAITER,  /* who waits for it was cancelled */
+    WEFT_CANCEL_AWAITER,  /* who waits for it was cancelled; why: ask the task named in `by` */
     WEFT_CANCEL_SHUTDOWN, /* its run is over */
     WEFT_CANCEL_SIGNAL,   /* Ctrl-C or SIGTERM ends its run; `message`: which of them */
 } weft_cancel_kind;

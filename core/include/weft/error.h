@@ -5,25 +5,32 @@
  *
  *     -ECANCELED    the task is cancelled: it did not happen
  *     -ETIMEDOUT    a deadline of yours has passed
- *     -EPERM        only a task may wait; no loop runs in this thread
+ *     -EPERM        only a task may wait; no loop runs in this thread; this task does not hold it;
+ *                   such a file cannot be watched
  *     -EXDEV        it belongs to another loop, or to one that runs in another thread
  *     -ESRCH        the handle is spent: what it led to has ended
  *     -EALREADY     it has its result already
  *     -EINPROGRESS  it has none yet
  *     -EDEADLK      it would wait for itself, or for its own thread; nothing can ever happen
- *     -EBUSY        a loop runs in this thread already; the context is entered already
+ *     -EBUSY        a loop runs in this thread already; the context is entered already; it is in
+ *                   use, or somebody waits for it
+ *     -EOWNERDEAD   who held the lock has ended and did not release it
  *     -EINTR        the loop was stopped, or a signal came, before the result was there
  *     -EBADF        the loop is closed; no such descriptor
  *     -ECHILD       the process forked: this loop is the parent's
  *     -ENOENT       there is none: no such backend, no reason, no more
  *     -ESHUTDOWN    the group is not entered, or was left; the executor or queue was shut down
- *     -EPIPE        nobody is left to receive
+ *     -EPIPE        nobody is left to receive; the barrier was aborted or reset
+ *     -ENOBUFS      a subscription was too slow: some of what was sent is gone
+ *     -EOVERFLOW    released more often than acquired
  *     -EAGAIN       it would have to wait, and was told not to; no thread could be made
  *     -EPROTO       a child ended without weft_started()
  *     -EOPNOTSUPP   this backend cannot
  *     -EINVAL       a bad argument (NULL, NaN, a size beyond the limit)
  *     -E2BIG        more than 4 KiB of arguments
  *     -ENOMEM       no memory; nothing has changed
+ *     -EMFILE       no more descriptors for this process
+ *     -ENOSPC       the system watches no more descriptors for this user
  *
  * A call that takes a handle may always return -EINVAL for NULL, -ESRCH for a spent one, -EXDEV,
  * and what a failed object has failed with; the comments name them where they mean more than
@@ -57,6 +64,10 @@ WEFT_API const char *weft_err_name(int status);
  *  do: which name was unknown, what was tried, what to install.
  *
  *  "" when the last failure that had words was followed by weft_error_clear() or there was none.
+ *  Not every failure has words, and a call that succeeds leaves them as they are: they may be of an
+ *  earlier failure.  To be sure whose they are, call weft_error_clear() first, and read them before
+ *  the next wait: the other tasks of the thread leave theirs in the same place.
+ *
  *  Valid until the thread's next failing call.  Any thread; not a cancellation point. */
 WEFT_API const char *weft_error_detail(void);
 

@@ -41,7 +41,9 @@ typedef struct weft_event_stats {
  *  not had their turn when it is cleared again.
  *
  *  Returns 0, -EXDEV tasks of a loop in another thread wait (nothing happens), -ECHILD, -EBADF,
- *  -EINVAL.  Not a cancellation point.  Source: Event.set(). */
+ *  -EINVAL.  Only in the thread of the tasks that wait or will: from another one it may return 0,
+ *  where nobody waits yet, and is a data race all the same; weft_event_set_threadsafe() is for
+ *  that.  Not a cancellation point.  Source: Event.set(). */
 WEFT_API int weft_event_set(weft_event *event);
 
 /** weft_event_set() from any thread and from signal handlers.

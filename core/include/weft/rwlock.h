@@ -9,8 +9,9 @@
  * Readers and writers stand in one line and are served in the order of coming: a reader that comes
  * while a writer waits stands behind it, so neither side starves.  The lock passes from hand to
  * hand, as <weft/lock.h> does, and knows its writer in the same way; readers are counted, not
- * known.  So a task that reads must not ask to read or write the same lock again: with a writer in
- * the line it would wait for itself.
+ * known.  So a task that reads must not ask for the same lock again: to write it would wait for
+ * itself for ever, to read as soon as a writer is in the line.  Release first; nothing turns a
+ * reader into a writer.
  *
  * A lock belongs to the loop in which a task first had to wait for it, see <weft/waitq.h>. */
 #ifndef WEFT_RWLOCK_H
@@ -47,8 +48,8 @@ typedef struct weft_rwlock_stats {
  *  way. */
 WEFT_API int weft_rwlock_acquire_read(weft_rwlock *lock);
 
-/** Waits until nobody reads or writes and nobody who came before waits, and writes.  Returns as
- *  weft_rwlock_acquire_read(). */
+/** Waits until nobody reads or writes and nobody who came before waits, and writes.  A task that
+ *  reads waits for itself for ever: it releases first.  Returns as weft_rwlock_acquire_read(). */
 WEFT_API int weft_rwlock_acquire_write(weft_rwlock *lock);
 
 /** The same without waiting: -EAGAIN.  Not cancellation points. */
