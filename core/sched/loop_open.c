@@ -164,9 +164,9 @@ static void end_ready(struct weft__loop *loop)
 
 int weft__loop_shut(struct weft__loop *loop)
 {
-    weft__tap(WEFT_LOOP_CLOSED, loop, 0);
     int r;
 
+    weft__tap(WEFT_LOOP_CLOSED, loop, 0);
     loop->closing = true; /* what reports and drop hooks call finds it closed */
     while (loop->attachments) {
         struct weft__attachment *attachment = loop->attachments;
