@@ -7,7 +7,6 @@
 #include "tests/task/fault.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -67,6 +66,13 @@ static int run_coro(weft_coro *coro)
 {
     return run_task(weft_loop_create_task(loop, coro, NULL));
 }
+
+static void close_attached(void)
+{
+    EQUAL(weft_loop_close(loop), 0);
+}
+
+#include "tests/host/scenes.h"
 
 static void note_and_quit(void *word)
 {
@@ -176,42 +182,6 @@ ATTACHED(other_threads_have_one_door)
     HAPPENED("posted");
 }
 
-struct ends {
-    int fds[2];
-    weft_future *future;
-    char byte;
-};
-
-static void read_byte(void *arg)
-{
-    struct ends *ends = arg;
-
-    EQUAL(read(ends->fds[0], &ends->byte, 1), 1);
-    EQUAL(weft_loop_remove_reader(NULL, ends->fds[0]), 1);
-    EQUAL(weft_future_set_result(ends->future, NULL), 0);
-}
-
-WEFT_ASYNC(reads, (struct ends *, ends))
-{
-    EQUAL(weft_future_new(NULL, &ends->future), 0);
-    EQUAL(weft_loop_add_reader(NULL, ends->fds[0], read_byte, ends), 0);
-    EQUAL(weft_sleep(0.002), 0);
-    EQUAL(write(ends->fds[1], "b", 1), 1);
-    return weft_await(ends->future);
-}
-
-ATTACHED(descriptors_are_watched_and_stay_as_they_are)
-{
-    struct ends ends;
-
-    EQUAL(pipe2(ends.fds, O_CLOEXEC), 0);
-    EQUAL(run_coro(reads(&ends)), 0);
-    EQUAL(ends.byte, 'b');
-    EQUAL(fcntl(ends.fds[0], F_GETFL) & O_NONBLOCK, 0);
-    close(ends.fds[0]);
-    close(ends.fds[1]);
-}
-
 WEFT_ASYNC(closes_what_it_watches, (int, source))
 {
     int fd = dup(source), told = 0;
@@ -269,22 +239,6 @@ ATTACHED(several_loops_live_in_one_host)
     EQUAL(run_coro(sleeps_then(0.001, 7)), 7);
 }
 
-static int forks(void)
-{
-    EQUAL(weft_loop_pump(loop), -ECHILD);
-    EQUAL(weft_loop_call_soon(loop, NOTED("never"), NULL), -ECHILD);
-    EQUAL(weft_loop_close(loop), -ECHILD);
-    return 0;
-}
-
-ATTACHED(a_forked_child_leaves_it_alone)
-{
-    char words[2000];
-
-    EQUAL(in_child(forks, words, sizeof words), 0);
-    EQUAL(run_coro(sleeps_then(0.001, 3)), 3);
-}
-
 static void close_in_callback(void *unused)
 {
     (void)unused;
@@ -306,27 +260,6 @@ ATTACHED(it_can_be_closed_while_the_host_runs)
     EQUAL(weft_loop_call_later(loop, 1e6, NOTED("never"), NULL), 0);
     host_run();
     HAPPENED("later closed quit");
-}
-
-ATTACHED(signals_are_as_they_were)
-{
-    struct sigaction before[NSIG], after;
-    sigset_t mask_before, mask;
-
-    sigprocmask(SIG_SETMASK, NULL, &mask_before);
-    for (int i = 1; i < NSIG; i++) {
-        (void)sigaction(i, NULL, &before[i]);
-    }
-    EQUAL(run_coro(sleeps(0.001)), 0);
-    EQUAL(weft_loop_close(loop), 0);
-    sigprocmask(SIG_SETMASK, NULL, &mask);
-    for (int i = 1; i < NSIG; i++) {
-        if (sigaction(i, NULL, &after) == 0) {
-            CHECK(after.sa_handler == before[i].sa_handler);
-            CHECK(after.sa_flags == before[i].sa_flags);
-        }
-        EQUAL(sigismember(&mask, i), sigismember(&mask_before, i));
-    }
 }
 
 /* A host within the host. */
