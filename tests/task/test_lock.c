@@ -195,6 +195,7 @@ IN_TASK(a_lock_whose_owner_has_ended_is_an_error_for_who_wants_it)
 {
     fresh();
     EQUAL(weft_await(weft_create_task(leaves_it_locked(), NULL)), 0);
+    EQUAL(reports_left(), 0); /* nobody waits: whoever comes next is told */
     EQUAL(weft_lock_acquire(&lock), -EOWNERDEAD);
     CHECK(strstr(weft_error_detail(), "has ended") != NULL);
     EQUAL(weft_lock_acquire_nowait(&lock), -EOWNERDEAD);

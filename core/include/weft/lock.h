@@ -12,9 +12,10 @@
  *
  * Who waits is served in the order of coming; the lock passes from hand to hand and is never free
  * while somebody waits, so nobody overtakes.  It belongs to the task that took it.  It is not
- * re-entrant.  A task that ends and holds a lock is reported; from then on the lock is -EOWNERDEAD
- * for all who want it and all who waited, until somebody has looked at what it protects and sets it
- * to WEFT_LOCK_INIT again.
+ * re-entrant.  When a task ends and holds a lock, the lock is -EOWNERDEAD from then on for all who
+ * want it and all who waited, until somebody has looked at what it protects and sets it to
+ * WEFT_LOCK_INIT again.  The task is reported if somebody waits at that moment; else the next one's
+ * -EOWNERDEAD is what tells of it.
  *
  * A lock belongs to the loop in which a task first had to wait for it, see <weft/waitq.h>; it is
  * not for threads. */

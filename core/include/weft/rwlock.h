@@ -8,10 +8,11 @@
  *
  * Readers and writers stand in one line and are served in the order of coming: a reader that comes
  * while a writer waits stands behind it, so neither side starves.  The lock passes from hand to
- * hand, as <weft/lock.h> does, and knows its writer in the same way; readers are counted, not
- * known.  So a task that reads must not ask for the same lock again: to write it would wait for
- * itself for ever, to read as soon as a writer is in the line.  Release first; nothing turns a
- * reader into a writer.
+ * hand, as <weft/lock.h> does, and knows its writer in the same way: one that ends and holds it is
+ * reported if somebody waits.  Readers are counted, not known, and one that ends and holds it is
+ * always reported.  So a task that reads must not ask for the same lock again: to write it would
+ * wait for itself for ever, to read as soon as a writer is in the line.  Release first; nothing
+ * turns a reader into a writer.
  *
  * A lock belongs to the loop in which a task first had to wait for it, see <weft/waitq.h>. */
 #ifndef WEFT_RWLOCK_H
