@@ -240,6 +240,28 @@ IN_TASK(an_owner_that_was_handed_the_lock_is_watched_too)
     EQUAL(next_report()->kind, WEFT_REPORT_LOCK_HELD);
 }
 
+static int uses_free_and_taken_locks(void)
+{
+    EQUAL((weft_lock_acquire)(&lock), -ECHILD);
+    EQUAL(weft_lock_acquire_nowait(&lock), -ECHILD);
+    CHECK(!weft_lock_locked(&lock));
+    EQUAL(weft_lock_acquire(&lock), 0); /* in place */
+    EQUAL((weft_lock_release)(&lock), -ECHILD);
+    EQUAL(weft_lock_acquire(&lock), -ECHILD); /* it is taken: in full */
+    EQUAL(weft_lock_release(&lock), 0);
+    return claims_failed() ? 99 : 0;
+}
+
+IN_TASK(only_the_calls_in_full_look_for_a_fork)
+{
+    char text[400];
+
+    fresh();
+    EQUAL(in_child(uses_free_and_taken_locks, text, sizeof text), 0);
+    SAME(text, "");
+    CHECK(!weft_lock_locked(&lock));
+}
+
 /* The rest. */
 
 WEFT_ASYNC(locks_its_block, (int, how))
@@ -392,6 +414,7 @@ static CU_TestInfo tests[] = {
     TEST(a_lock_whose_owner_has_ended_is_an_error_for_who_wants_it),
     TEST(who_waits_for_an_owner_that_ends_is_woken_and_it_is_reported),
     TEST(an_owner_that_was_handed_the_lock_is_watched_too),
+    TEST(only_the_calls_in_full_look_for_a_fork),
     TEST(a_lock_scope_ends_with_its_block),
     TEST(a_task_that_never_has_to_wait_gives_way_after_its_budget),
     TEST(only_tasks_take_locks),

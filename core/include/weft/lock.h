@@ -48,7 +48,9 @@ typedef struct weft_lock_stats {
  *  Returns 0; -ECANCELED, and the lock is not taken; -EDEADLK this task holds it already,
  *  -EOWNERDEAD who held it has ended, -EXDEV it belongs to another loop, -EPERM outside a task,
  *  -ECHILD after a fork, -EINVAL.  A cancellation point, also where the lock is free; a free lock
- *  is taken without giving way.  Cost: 1 ns when it is free.  Source: Lock.acquire(). */
+ *  is taken without giving way.  In GNU C a call that would take a free lock is done in place and
+ *  does not look for a fork: in the child of a task's fork it gives 0, not -ECHILD.  Nothing else
+ *  runs there that it could keep out.  Cost: 1 ns when it is free.  Source: Lock.acquire(). */
 WEFT_API int weft_lock_acquire(weft_lock *lock);
 
 /** Takes the lock if it is free.
@@ -59,8 +61,9 @@ WEFT_API int weft_lock_acquire_nowait(weft_lock *lock);
 
 /** Gives the lock to who has waited longest, or sets it free.
  *
- *  Returns 0, -EPERM this task does not hold it (nothing happens), -ECHILD, -EINVAL.  Not a
- *  cancellation point.  Source: Lock.release(). */
+ *  Returns 0, -EPERM this task does not hold it (nothing happens), -ECHILD (but in place 0, as with
+ *  weft_lock_acquire(), where nobody waits), -EINVAL.  Not a cancellation point.
+ *  Source: Lock.release(). */
 WEFT_API int weft_lock_release(weft_lock *lock);
 
 /** Whether some task holds it.  Source: Lock.locked(). */
@@ -80,7 +83,7 @@ WEFT_API int weft_lock_destroy(weft_lock *lock);
 
 #if defined(__GNUC__)
 /* The short ways: a task that is not cancelled takes a free lock; its owner frees a lock for which
- * nobody waits. */
+ * nobody waits.  They do not look whether the process forked. */
 static inline int weft_inline_lock_acquire(weft_lock *lock)
 {
     struct weft_inline_loop *loop = weft_inline_running;
