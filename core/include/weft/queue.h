@@ -99,7 +99,8 @@ WEFT_API weft_queue *weft_queue_ref(weft_queue *queue);
 /** Gives a hold back; the last one frees the queue, and drops what is in it.
  *
  *  Returns 0, also for NULL; -EBUSY it is the last hold and somebody waits: each is named in a
- *  report, and nothing else happens.  Not a cancellation point. */
+ *  report; -EXDEV its loop runs in another thread, -ECHILD, -EBADF a loop was closed while its
+ *  tasks waited here.  After an error the hold is still there.  Not a cancellation point. */
 WEFT_API int weft_queue_free(weft_queue *queue);
 
 /** Puts an item in, and waits while there is no room, for its turn.
