@@ -22,14 +22,12 @@ WEFT__COLD int weft__queue_bind_slow(weft_queue *queue, struct weft__loop *loop)
 }
 
 /* A loop that stands still may be anybody's; one that is closed has nobody left to be woken. */
-WEFT__COLD int weft__queue_check_slow(const weft_queue *queue)
+WEFT__COLD int weft__queue_check_slow(weft_queue *queue)
 {
     int r = 0;
 
     if (!queue->getters.loop || weft__loop_find(queue->getters.loop, &r)) {
-        return weft__running ?
-                   weft__queue_bind_slow((weft_queue *)(uintptr_t)queue, weft__running) :
-                   0;
+        return weft__running ? weft__queue_bind_slow(queue, weft__running) : 0;
     }
     if (r == -EXDEV || queue->getters.first || queue->putters.first || queue->joiners.first) {
         return weft__misuse(r);

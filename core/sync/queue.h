@@ -42,11 +42,11 @@ static inline int weft__queue_bind(weft_queue *queue, struct weft__loop *loop)
     return (uintptr_t)queue->getters.loop == loop->handle ? 0 : weft__queue_bind_slow(queue, loop);
 }
 
-/* Before somebody touches it who will not wait: 0; -EXDEV its loop runs in another thread, -EBADF
- * or -ECHILD somebody waits whom nobody can wake. */
-int weft__queue_check_slow(const weft_queue *queue);
+/* Before somebody touches it who will not wait; binds it to the loop that runs.  0; -EXDEV its loop
+ * runs in another thread, -EBADF or -ECHILD somebody waits whom nobody can wake. */
+int weft__queue_check_slow(weft_queue *queue);
 
-static inline int weft__queue_check(const weft_queue *queue)
+static inline int weft__queue_check(weft_queue *queue)
 {
     struct weft__loop *loop = weft__running;
 
