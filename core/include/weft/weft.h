@@ -8,6 +8,7 @@
 #include <weft/await.h>
 #include <weft/barrier.h>
 #include <weft/broadcast.h>
+#include <weft/buffer.h>
 #include <weft/cancel.h>
 #include <weft/common.h>
 #include <weft/context.h>
