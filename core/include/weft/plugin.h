@@ -22,6 +22,7 @@
 #ifndef WEFT_PLUGIN_H
 #define WEFT_PLUGIN_H
 
+#include <weft/address.h>
 #include <weft/report.h>
 
 WEFT_BEGIN_DECLS
@@ -84,13 +85,6 @@ typedef struct weft_filter {
      *  `size`; -ENOENT. */
     int (*info)(void *stream, const char *key, char *text, size_t size);
 } weft_filter;
-
-/** One address, as a resolver gives it: a struct sockaddr in `bytes`. */
-typedef struct weft_address {
-    int32_t family, type, protocol; /* of socket(2) */
-    uint32_t length;                /* bytes that count */
-    uint8_t bytes[128];
-} weft_address;
 
 /** A resolver. */
 typedef struct weft_resolver {

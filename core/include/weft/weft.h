@@ -4,6 +4,7 @@
 #ifndef WEFT_WEFT_H
 #define WEFT_WEFT_H
 
+#include <weft/address.h>
 #include <weft/attach.h>
 #include <weft/await.h>
 #include <weft/barrier.h>
