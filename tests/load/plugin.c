@@ -72,7 +72,7 @@ static int test_open(const weft_backend_core *core, const weft_backend_request *
 
 static int test_close(void *be)
 {
-    --*(int *)be;
+    atomic_fetch_sub((atomic_int *)be, 1);
     return 0;
 }
 
