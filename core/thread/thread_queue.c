@@ -180,20 +180,21 @@ static bool try(struct operation *op, int *ret_error)
 static int sleep_until_done(struct operation *op, struct weft__sleeper *sleeper)
 {
     struct weft__thread_queue *queue = op->queue;
+    size_t told = 0; /* items of a put of which somebody who gets was told */
     int r = 0;
 
     sleeper->lost = lost;
     sleeper->of = queue;
     queue->pins++;
     do {
-        if (op->done > 0) { /* a part of a put: somebody can get that */
+        if (op->done > told) { /* which makes room, perhaps at once; whoever came to wait
+                                * meanwhile has to be told of the next part, too */
+            told = op->done;
             wake_and_unlock(queue);
             pthread_mutex_lock(&queue->lock);
-            if (try(op, &r)) {
-                break;
-            }
+        } else {
+            r = weft__sleeper_sleep(sleeper, op->sleepers, &queue->lock);
         }
-        r = weft__sleeper_sleep(sleeper, op->sleepers, &queue->lock);
     } while (r == 0 && !try(op, &r));
     queue->pins--;
     return r;

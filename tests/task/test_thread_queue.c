@@ -561,6 +561,36 @@ ALONE(loops_in_several_threads_pass_items_on)
     }
 }
 
+/* The parts of a batch that does not fit meet a getter that comes to wait between two of them. */
+
+static void *gets_all(void *count)
+{
+    void *items[3];
+    int left = *(int *)count;
+
+    while (left > 0) {
+        int64_t n = weft_thread_queue_get_many(queue, items, 3, INFINITY);
+
+        left -= (int)n;
+    }
+    return NULL;
+}
+
+ALONE(every_part_of_a_batch_wakes_who_waits)
+{
+    void *items[50] = { NULL };
+    int count = many(500) * 50;
+    pthread_t getter;
+
+    EQUAL(weft_thread_queue_new(2, NULL, &queue), 0);
+    EQUAL(pthread_create(&getter, NULL, gets_all, &count), 0);
+    for (int i = 0; i < count / 50; i++) {
+        EQUAL(weft_thread_queue_put_many(queue, items, 50, INFINITY), 50);
+    }
+    pthread_join(getter, NULL);
+    queue = weft_thread_queue_free(queue);
+}
+
 /* Cancels while items fly: what was put is got, or still there. */
 
 static atomic_bool over;
@@ -689,6 +719,7 @@ static CU_TestInfo tests[] = {
     TEST(a_thread_sends_to_a_task_and_back),
     TEST(threads_and_tasks_share_a_queue),
     TEST(loops_in_several_threads_pass_items_on),
+    TEST(every_part_of_a_batch_wakes_who_waits),
     TEST(nothing_is_lost_when_getters_are_cancelled),
     TEST(a_getter_whose_loop_closed_is_passed_over),
     TEST(a_forked_child_has_queues_of_its_own),
