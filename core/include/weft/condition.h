@@ -98,7 +98,8 @@ WEFT_API int weft_condition_wait_for(weft_condition *condition, weft_predicate *
  *  point.  Source: Condition.notify(). */
 WEFT_API int64_t weft_condition_notify(weft_condition *condition, size_t n);
 
-/** Notifies all who wait.  Source: Condition.notify_all(). */
+/** Notifies all who wait; returns how many, or as weft_condition_notify().
+ *  Source: Condition.notify_all(). */
 WEFT_API int64_t weft_condition_notify_all(weft_condition *condition);
 
 /** Tells how many wait, and about the lock.  Source: anyio's Condition.statistics(). */

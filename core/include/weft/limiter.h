@@ -56,7 +56,9 @@ WEFT_API int weft_limiter_acquire(weft_limiter *limiter);
 
 /** Takes a token for somebody else.
  *
- *  borrower  in whose name: any address but NULL; not looked at. */
+ *  borrower  in whose name: any address but NULL; not looked at.
+ *
+ *  Returns as weft_limiter_acquire(); -EDEADLK the borrower has one already. */
 WEFT_API int weft_limiter_acquire_on_behalf_of(weft_limiter *limiter, const void *borrower);
 
 /** The same without waiting: -EAGAIN.  Not cancellation points. */
@@ -69,7 +71,7 @@ WEFT_API int weft_limiter_acquire_on_behalf_of_nowait(weft_limiter *limiter, con
  *  -ECHILD, -EBADF, -EINVAL.  Not a cancellation point.  Source: CapacityLimiter.release(). */
 WEFT_API int weft_limiter_release(weft_limiter *limiter);
 
-/** Gives the token of `borrower` back; -EPERM it has none. */
+/** Gives the token of `borrower` back.  Returns as weft_limiter_release(); -EPERM it has none. */
 WEFT_API int weft_limiter_release_on_behalf_of(weft_limiter *limiter, const void *borrower);
 
 /** Changes how many tokens there are; 0 lets nobody in.  When there are more, those who wait get

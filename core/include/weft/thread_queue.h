@@ -66,12 +66,12 @@ WEFT_API int64_t weft_thread_queue_put_many(weft_thread_queue *queue, void *cons
 WEFT_API int64_t weft_thread_queue_get_many(weft_thread_queue *queue, void **ret_items, size_t max,
                                             double timeout);
 
-/** Puts an item if it fits: 0, -EAGAIN the queue is full, -ESHUTDOWN.  Never waits.
- *  Source: Queue.put_nowait(). */
+/** Puts an item if it fits.  Returns 0, -EAGAIN the queue is full, -ESHUTDOWN, -ESRCH, -EINVAL.
+ *  Never waits.  Source: Queue.put_nowait(). */
 WEFT_API int weft_thread_queue_put_nowait(weft_thread_queue *queue, void *item);
 
-/** Gets an item if there is one: 0, -EAGAIN the queue is empty, -ESHUTDOWN.  Never waits.
- *  Source: Queue.get_nowait(). */
+/** Gets an item if there is one.  Returns 0, -EAGAIN the queue is empty, -ESHUTDOWN, -ESRCH,
+ *  -EINVAL.  Never waits.  Source: Queue.get_nowait(). */
 WEFT_API int weft_thread_queue_get_nowait(weft_thread_queue *queue, void **ret_item);
 
 /** From here on nothing can be put; who waits to put gets -ESHUTDOWN, and so does who gets when the

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: MIT
+"""Reads the public headers as a manual: what each declares, and the comment above it.
+
+A header has an introduction, its first comment, and groups: a comment and the declarations that
+follow it without an empty line between.  Nothing is known of C beyond where a declaration ends, so
+headers keep to the form that CONTRIBUTING.md gives.
+"""
+import glob
+import re
+from dataclasses import dataclass, field
+
+NAME = r'(?:weft|WEFT)_(?!_)\w+'
+
+
+@dataclass
+class Declaration:
+    kind: str  # function, inline, variable, macro, struct, enum, type
+    name: str
+    text: str  # as it stands in the header
+    members: list = field(default_factory=list)  # the constants of an enum
+
+
+@dataclass
+class Block:
+    kind: str  # text, parameters, list, code
+    content: object  # a string; for parameters and lists, pairs of a term and its text
+
+
+@dataclass
+class Group:
+    header: 'Header'
+    line: int
+    comment: str  # without its stars; '' for none
+    is_manual: bool  # it began with /**
+    declarations: list
+
+    @property
+    def names(self):
+        return [d.name for d in self.declarations]
+
+    @property
+    def blocks(self):
+        parameters = set()
+        for d in self.declarations:
+            parameters |= set(re.findall(r'\w+', d.text[d.text.find('('):])) if '(' in d.text else set()
+        return blocks_of(self.comment, parameters)
+
+
+@dataclass
+class Header:
+    path: str
+    name: str  # "queue" for weft/queue.h
+    intro: str
+    groups: list
+
+    @property
+    def title(self):
+        """The first sentence of the introduction."""
+        return sentences(' '.join(self.intro.split('\n\n')[0].split()))[0].rstrip('.')
+
+
+def paths(root):
+    """The public headers of a tree."""
+    return sorted(glob.glob(f'{root}/core/include/weft/*.h'))
+
+
+def sentences(text):
+    return re.split(r'(?<=[.:])\s+(?=[A-Z_`])', text)
+
+
+def strip_comment(lines):
+    """The words of a comment, without its frame and common indentation."""
+    text = '\n'.join(lines)
+    text = re.sub(r'^/\*+ ?', '', text.strip())
+    text = re.sub(r'\s*\*+/$', '', text)
+    lines = [re.sub(r'^\s*\* ?', '', line).rstrip() for line in text.split('\n')]
+    lines = [line for line in lines if not line.startswith('SPDX-License-Identifier')]
+    indents = [len(l) - len(l.lstrip()) for l in lines[1:] if l.strip()]
+    common = min(indents, default=0)
+    return '\n'.join([lines[0].strip()] + [l[common:] for l in lines[1:]]).strip('\n')
+
+
+def blocks_of(comment, parameters=frozenset()):
+    """Splits a comment into paragraphs, lists of parameters, other lists and code."""
+    blocks = []
+    for line in comment.split('\n'):
+        last = blocks[-1] if blocks else None
+        indent = len(line) - len(line.lstrip())
+        term = re.match(r'(\w+(?:, \w+)*) {2,}(\S.*)', line)
+        item = re.match(r' *- +(\S.*)', line)
+        if not line.strip():
+            if last and last.kind == 'code':
+                last.content += '\n'
+            else:
+                blocks.append(None)
+        elif last and last.kind in ('parameters', 'list') and indent and not item:
+            name, text = last.content[-1]
+            last.content[-1] = (name, text + ' ' + line.strip())
+        elif indent >= 4 and (not last or last.kind in ('code', 'text')):
+            if not last or last.kind == 'text':
+                blocks.append(Block('code', ''))
+            blocks[-1].content += line[4:] + '\n'
+        elif item:
+            if not last or last.kind != 'list':
+                blocks.append(Block('list', []))
+            blocks[-1].content.append(('', item.group(1)))
+        elif term and set(term.group(1).split(', ')) <= parameters and (
+                not last or last.kind == 'parameters'):
+            if not last:
+                blocks.append(Block('parameters', []))
+            blocks[-1].content.append((term.group(1), term.group(2)))
+        elif last and last.kind == 'text':
+            last.content += ' ' + line.strip()
+        else:
+            blocks.append(Block('text', line.strip()))
+    return join(blocks)
+
+
+def join(blocks):
+    """Drops the marks of empty lines, and joins code and lists that one had split."""
+    whole = []
+    for block in blocks:
+        if not block:
+            continue
+        block = Block(block.kind, block.content)
+        if block.kind == 'code':
+            block.content = block.content.rstrip('\n') + '\n'
+        if whole and block.kind != 'text' and whole[-1].kind == block.kind:
+            whole[-1].content += '\n' + block.content if block.kind == 'code' else block.content
+        else:
+            whole.append(block)
+    return whole
+
+
+def declared(text):
+    """What one declaration declares, or None for what is of no interest."""
+    one = ' '.join(re.sub(r'/\*.*?\*/', ' ', text, flags=re.S).split())
+    if one.startswith('#define'):
+        name = re.match(r'#define (\w+)', one).group(1)
+        return Declaration('macro', name, text)
+    body = re.sub(r'^extern |\b(WEFT_API|WEFT_MUST_USE|__attribute__ ?\(\(.*?\)\)) ?', '', one)
+    if m := re.match(r'typedef (struct|enum|union) \w* ?\{.*\} (\w+);', body):
+        members = re.findall(rf'\b({NAME})\b(?= ?[=,}}])', body) if m.group(1) == 'enum' else []
+        return Declaration(m.group(1), m.group(2), text, members)
+    if m := re.match(r'(struct|enum|union) (\w+) \{', body):
+        members = re.findall(rf'\b({NAME})\b(?= ?[=,}}])', body) if m.group(1) == 'enum' else []
+        return Declaration(m.group(1), m.group(2), text, members)
+    if m := re.match(r'typedef .*?(\w+) ?(?:\([^*].*)?;$', body):
+        return Declaration('type', m.group(1), text)
+    if m := re.match(rf'(static inline )?[^=;(]*?\b(\w+) ?\(', body):
+        if m.group(2).startswith('_'):
+            return None
+        return Declaration('inline' if m.group(1) else 'function', m.group(2), text)
+    if 'WEFT_API' in one and (m := re.search(r'(\w+)[ )]*;$', body)):
+        return Declaration('variable', m.group(1), text)
+    return None
+
+
+def without_cplusplus(lines):
+    """Blanks what only C++ sees, and the lines of conditions."""
+    kept, hidden = [], []
+    for line in lines:
+        if m := re.match(r'#\s*(if|ifdef|ifndef|else|elif|endif)\b\s*(.*)', line):
+            word, what = m.groups()
+            if word in ('if', 'ifdef', 'ifndef'):
+                hidden.append(word == 'ifdef' and what == '__cplusplus')
+            elif word in ('else', 'elif'):
+                hidden[-1] = not hidden[-1]
+            else:
+                hidden.pop()
+            line = '#'
+        kept.append('' if any(hidden) else line)
+    return kept
+
+
+def end_of(lines, at):
+    """The index behind the declaration that begins at `at`."""
+    if lines[at].startswith('#'):
+        while lines[at].endswith('\\'):
+            at += 1
+        return at + 1
+    depth, seen = 0, ''
+    while at < len(lines):
+        line = re.sub(r'/\*.*?\*/', '', lines[at])
+        seen += line
+        depth += line.count('{') - line.count('}')
+        at += 1
+        if depth == 0 and re.search(r'[;}]\s*(/\*.*)?$', line) and '{' not in line.split('}')[-1]:
+            break
+    return at
+
+
+def read(path):
+    with open(path, encoding='utf-8') as file:
+        lines = without_cplusplus(file.read().split('\n'))
+    name = re.sub(r'.*/|\.h$', '', path)
+    header = Header(path, name, '', [])
+    group, at, fresh = None, 0, True
+    while at < len(lines):
+        line = lines[at]
+        if line.startswith('/*'):
+            start = at
+            while '*/' not in lines[at]:
+                at += 1
+            at += 1
+            comment = strip_comment(lines[start:at])
+            if start == 0:
+                header.intro = comment
+                continue
+            group = Group(header, start + 1, comment, line.startswith('/**'), [])
+            header.groups.append(group)
+            continue
+        if not line.strip():
+            group = None
+        elif re.match(r'[A-Z_]\w*(\(.*\);)?$', line) or line.startswith('_Static_assert'):
+            group = None
+        elif not line.startswith('#') or line.startswith('#define'):
+            start, at = at, end_of(lines, at)
+            text = '\n'.join(lines[start:at])
+            d = declared(text)
+            if d and not re.match(r'(weft|WEFT)__|WEFT_\w+_H$', d.name):
+                if not group:
+                    group = Group(header, start + 1, '', False, [])
+                    header.groups.append(group)
+                group.declarations.append(d)
+            continue
+        at += 1
+    return header
