@@ -92,6 +92,7 @@ struct weft__workers *weft__loop_workers(struct weft__loop *loop, enum weft__job
 {
     static const weft_executor_options options[WEFT__JOB_CLASSES] = {
         [WEFT__JOBS_DNS] = { .max_workers = 8, .thread_name_prefix = "weft-dns" },
+        [WEFT__JOBS_FILES] = { .thread_name_prefix = "weft-file" },
     };
     struct loop_executors *executors = executors_of(loop);
     int r = executors ? 0 : -ENOMEM;

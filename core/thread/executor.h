@@ -15,6 +15,7 @@
 enum weft__job_class {
     WEFT__JOBS_DEFAULT, /* weft_to_thread() and what users replace by their own */
     WEFT__JOBS_DNS,     /* getaddrinfo(3) and its like: threads of their own */
+    WEFT__JOBS_FILES,   /* what waits for a disk (io/file_op.h) */
     WEFT__JOB_CLASSES,
 };
 
@@ -24,6 +25,11 @@ struct weft__workers *weft__loop_workers(struct weft__loop *loop, enum weft__job
 
 /* weft_to_thread() for a class of job: `arg` may lie in the caller's frame. */
 int weft__call_in_thread(enum weft__job_class class, weft_job *job, void *arg, const char *name);
+
+/* The same for what must be done: a task that is cancelled calls it, too, and a cancel that comes
+ * meanwhile neither takes it back nor tells it.  It fails only where there is no thread for it. */
+int weft__call_in_thread_always(enum weft__job_class class, weft_job *job, void *arg,
+                                const char *name);
 
 /* weft_loop_run_in_executor_with() for a class of job: the caller may abandon it by cancelling the
  * future, so `arg` should be the job's own: give options.drop. */

@@ -56,8 +56,16 @@ static void interrupt(struct weft__task *task)
 
 static const struct weft__wait wait_job = { "a thread's job", interrupt };
 
-static int run(struct weft__task *task, struct weft__workers *workers, weft_job *job, void *arg,
-               const char *name)
+/* A cancel of who waits for what must be done: it comes with the next wait. */
+static void go_on(struct weft__task *task)
+{
+    (void)task;
+}
+
+static const struct weft__wait wait_always = { "a thread's job", go_on };
+
+static int run_for(struct weft__task *task, struct weft__workers *workers, weft_job *job, void *arg,
+                   const char *name, const struct weft__wait *wait)
 {
     struct call call;
     int r;
@@ -72,7 +80,13 @@ static int run(struct weft__task *task, struct weft__workers *workers, weft_job 
         return r;
     }
     task->loop->expected++;
-    return weft__task_park(task, &wait_job, &call);
+    return weft__task_park(task, wait, &call);
+}
+
+static int run(struct weft__task *task, struct weft__workers *workers, weft_job *job, void *arg,
+               const char *name)
+{
+    return run_for(task, workers, job, arg, name, &wait_job);
 }
 
 /* The running task for a job; NULL and what the call returns. */
@@ -100,6 +114,16 @@ int weft__call_in_thread(enum weft__job_class class, weft_job *job, void *arg, c
     struct weft__workers *workers = task ? weft__loop_workers(task->loop, class, &r) : NULL;
 
     return workers ? run(task, workers, job, arg, name) : r;
+}
+
+int weft__call_in_thread_always(enum weft__job_class class, weft_job *job, void *arg,
+                                const char *name)
+{
+    int r = 0;
+    struct weft__task *task = weft__self(&r);
+    struct weft__workers *workers = task ? weft__loop_workers(task->loop, class, &r) : NULL;
+
+    return workers ? run_for(task, workers, job, arg, name, &wait_always) : r;
 }
 
 int weft_to_thread_named(weft_job *job, void *arg, const char *name)

@@ -18,6 +18,7 @@
 #include <weft/error.h>
 #include <weft/executor.h>
 #include <weft/event.h>
+#include <weft/file.h>
 #include <weft/future.h>
 #include <weft/gather.h>
 #include <weft/group.h>
@@ -26,6 +27,7 @@
 #include <weft/limiter.h>
 #include <weft/lock.h>
 #include <weft/loop.h>
+#include <weft/path.h>
 #include <weft/queue.h>
 #include <weft/report.h>
 #include <weft/run.h>

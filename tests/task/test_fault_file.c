@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ * Files, while each allocation and system call fails once. */
+#include "tests/task/fault.h"
+#include "tests/task/scratch.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+WEFT_ASYNC(uses_a_file)
+{
+    char text[100];
+    struct stat found;
+    int fd = tried(weft_file_open(scratch("a"), O_RDWR | O_CREAT | O_TRUNC, 0600));
+
+    if (fd < 0) {
+        return 0;
+    }
+    tried((int)weft_file_write(fd, "hello", 5));
+    tried((int)weft_file_pread(fd, text, sizeof text, 0));
+    tried((int)weft_file_seek(fd, 0, SEEK_SET));
+    tried((int)weft_file_read(fd, text, sizeof text));
+    tried(weft_file_truncate(fd, 3));
+    tried(weft_file_fdatasync(fd));
+    tried(weft_file_stat(fd, &found));
+    tried(weft_file_close(fd));
+    return 0;
+}
+
+static int uses_files(void)
+{
+    return run_in_loop(uses_a_file());
+}
+
+EACH_FAULT_WHILE_IT(uses_files)
+
+WEFT_ASYNC(uses_some_paths)
+{
+    struct stat found;
+    weft_buffer text = { 0 };
+
+    tried(weft_stat(scratch(""), &found));
+    tried(weft_makedirs(scratch("p/q/r"), 0700));
+    clear_away(scratch("p"));
+    if (tried(weft_symlink("here", scratch("link"))) == 0) {
+        tried(weft_readlink(scratch("link"), &text));
+        tried(weft_unlink(scratch("link")));
+        unlink(scratch("link"));
+    }
+    tried(weft_realpath(scratch(""), &text));
+    weft_buffer_clear(&text);
+    return 0;
+}
+
+static int uses_paths(void)
+{
+    return run_in_loop(uses_some_paths());
+}
+
+EACH_FAULT_WHILE_IT(uses_paths)
+
+static CU_TestInfo tests[] = {
+    TEST(each_fault_while_it_uses_files),
+    TEST(each_fault_while_it_uses_paths),
+    CU_TEST_INFO_NULL,
+};
+
+TASK_MAIN(fault_file, tests)
