@@ -2,13 +2,14 @@
  * Watched descriptors: one record each, with the callback for reading and the one for writing. */
 #include "core/base/error.h"
 #include "core/base/mem.h"
-#include "core/sched/handle.h"
+#include "core/sched/channel.h"
 
 #include <fcntl.h>
 #include <string.h>
 
 struct weft__watch {
     struct weft__carrier reader, writer; /* no callback: nobody is interested */
+    struct weft__channel *channel; /* who has the descriptor for both, or NULL */
     int fd;
     uint32_t generation; /* with the descriptor, the token: an older one's events are dropped */
     bool removed;        /* off the table; freed when neither handle is ready any more */
@@ -127,7 +128,7 @@ bool weft__watch_is_set(const struct weft__loop *loop, int fd, uint32_t event)
 {
     const struct weft__watch *watch = find(loop, fd);
 
-    return watch && interest(watch) & event;
+    return watch && (watch->channel || interest(watch) & event);
 }
 
 int weft__watch_set(struct weft__loop *loop, int fd, uint32_t event, weft_callback *callback,
@@ -136,6 +137,9 @@ int weft__watch_set(struct weft__loop *loop, int fd, uint32_t event, weft_callba
     struct weft__watch *watch = find(loop, fd);
     int r;
 
+    if (watch && watch->channel) {
+        return -EBUSY;
+    }
     if (watch) {
         r = loop->ops->rewatch(loop->be, watch->backend_part, interest(watch) | event);
     } else {
@@ -179,7 +183,8 @@ static int add(weft_loop *loop_handle, int fd, uint32_t event, weft_callback *ca
     if (is_owned(loop, fd, event)) {
         return weft__words(-EBUSY, "a task waits for this descriptor");
     }
-    return fd < 0 ? -EBADF : weft__watch_set(loop, fd, event, callback, arg);
+    r = fd < 0 ? -EBADF : weft__watch_set(loop, fd, event, callback, arg);
+    return r == -EBUSY ? weft__words(r, "a transport uses this descriptor") : r;
 }
 
 int weft_loop_add_reader(weft_loop *loop, int fd, weft_callback *callback, void *arg)
@@ -199,6 +204,10 @@ static void end(struct weft__loop *loop, struct weft__watch *watch)
     struct weft__vars *writer = set(&watch->writer, NULL, NULL);
 
     loop->ops->unwatch(loop->be, watch->backend_part);
+    if (watch->channel) {
+        watch->channel->watched = false;
+        watch->channel = NULL;
+    }
     loop->watches[watch->fd] = NULL;
     loop->watches_used--;
     watch->removed = true;
@@ -268,6 +277,10 @@ void weft__watch_event(struct weft__loop *loop, const weft_backend_event *event)
     if (!watch || token_of(watch) != event->token) {
         return; /* of a watch that has ended: late, but no error */
     }
+    if (watch->channel) {
+        weft__channel_event(watch->channel, ready);
+        return;
+    }
     if (ready & (WEFT_ERROR | WEFT_HANGUP)) {
         ready |= WEFT_READABLE | WEFT_WRITABLE; /* the call that is tried tells what it is */
     }
@@ -276,6 +289,33 @@ void weft__watch_event(struct weft__loop *loop, const weft_backend_event *event)
     }
     if (ready & WEFT_WRITABLE) {
         make_ready(loop, &watch->writer.handle);
+    }
+}
+
+int weft__watch_channel(struct weft__loop *loop, struct weft__channel *channel, uint32_t events)
+{
+    struct weft__watch *watch = find(loop, channel->fd);
+    int r;
+
+    if (channel->watched) {
+        return loop->ops->rewatch(loop->be, watch->backend_part, events);
+    }
+    if (watch) {
+        return -EBUSY;
+    }
+    r = begin(loop, channel->fd, events, &watch);
+    if (r >= 0) {
+        watch->channel = channel;
+        channel->watched = true;
+    }
+    return r;
+}
+
+void weft__unwatch_channel(struct weft__loop *loop, struct weft__channel *channel)
+{
+    if (channel->watched) {
+        channel->registered = 0;
+        end(loop, find(loop, channel->fd));
     }
 }
 

@@ -162,9 +162,9 @@ WEFT_API weft_handle *weft_handle_unref(weft_handle *handle);
  *  fd  stays yours, and open until the reader is removed.
  *
  *  Returns 0, -EBADF not an open descriptor or the loop is closed, -EPERM the backend cannot watch
- *  such a file (epoll: regular files), -EBUSY a weft_select() waits for it, -ENOMEM, -ENOSPC,
- *  -EINVAL no callback, -EOPNOTSUPP (sim), -EXDEV, -ECHILD.  Cost: one system call.
- *  Source: loop.add_reader(). */
+ *  such a file (epoll: regular files), -EBUSY a weft_select() waits for it or a transport has it,
+ *  -ENOMEM, -ENOSPC, -EINVAL no callback, -EOPNOTSUPP (sim), -EXDEV, -ECHILD.  Cost: one system
+ *  call.  Source: loop.add_reader(). */
 WEFT_API int weft_loop_add_reader(weft_loop *loop, int fd, weft_callback *callback, void *arg);
 
 /** The same for writing.  Source: loop.add_writer(). */
