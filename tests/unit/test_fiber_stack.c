@@ -475,6 +475,8 @@ static void the_budget_is_a_part_of_what_the_system_allows(void)
 
 static void a_stale_handle_may_be_looked_at_for_ever(void)
 {
+    const int lives = WEFT__TAG_HIGH ? 200 : 20; /* the tags of 32 bits come round sooner */
+
     begin_test();
     struct weft__slot *slot = take(0);
     uintptr_t stale = slot->handle;
@@ -482,7 +484,7 @@ static void a_stale_handle_may_be_looked_at_for_ever(void)
     give(slot);
     weft__stacks_fini(&stacks);
     CU_ASSERT(slot->handle == 0);
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < lives; i++) {
         begin_test();
         CU_ASSERT(take(0) == slot);
         for (int j = 0; j < 10; j++) {

@@ -210,11 +210,83 @@ static void registers_survive(void)
     end_test();
 }
 
-/* The control words, read and set without <fenv.h>, which needs libm. */
-#if defined(__x86_64__)
+/* Vectors: where the callee saves some of them (POWER), those survive, too. */
+typedef uint64_t pair __attribute__((vector_size(16)));
+
+static uint64_t mix_pairs(struct strand *s, struct weft__fiber *to, uint64_t seed, int stops)
+{
+    pair a = { seed, 1 }, b = { 2, seed }, c = { seed, 3 };
+    pair d = { 4, seed }, e = { seed, 5 }, f = { 6, seed };
+
+    for (int n = 0; n < 50; n++) {
+        a += b ^ c, b += c ^ d, c += d ^ e, d += e ^ f, e += f ^ a, f += a ^ b;
+        if (n < stops) {
+            go(&s->fiber, to);
+        }
+    }
+    a ^= b ^ c ^ d ^ e ^ f;
+    return a[0] ^ a[1];
+}
+
+static void mix_pairs_with_peer(struct strand *s)
+{
+    s->result = mix_pairs(s, &s->peer->fiber, s->number, 20);
+    s->next = s->peer->result ? &thread : &s->peer->fiber;
+}
+
+static void vectors_survive(void)
+{
+    begin_test();
+    struct strand *a = strand_new(0, mix_pairs_with_peer);
+    struct strand *b = strand_new(0, mix_pairs_with_peer);
+
+    a->peer = b, a->number = 12345;
+    b->peer = a, b->number = 67890;
+    go_to(a);
+    CU_ASSERT(a->result == mix_pairs(NULL, NULL, 12345, 0));
+    CU_ASSERT(b->result == mix_pairs(NULL, NULL, 67890, 0));
+    strand_free(a);
+    strand_free(b);
+    end_test();
+}
+
+#ifdef __powerpc64__
+/* The callee saves fields 2 to 4 of the condition register. */
+static void condition_of(struct strand *s)
+{
+    uint64_t value = s->number, now;
+
+    __asm__ volatile("mtcrf 0x38, %0" : : "r"(value) : "cr2", "cr3", "cr4");
+    go_back(s);
+    __asm__ volatile("mfcr %0" : "=r"(now));
+    s->result = (now ^ value) & 0x00fff000;
+}
+
+static void conditions_survive(void)
+{
+    begin_test();
+    struct strand *a = strand_new(0, condition_of);
+    struct strand *b = strand_new(0, condition_of);
+
+    a->number = 0x00a5a000, b->number = 0x005a5000;
+    go_to(a);
+    go_to(b);
+    go_to(a);
+    go_to(b);
+    CU_ASSERT(a->result == 0 && b->result == 0);
+    strand_free(a);
+    strand_free(b);
+    end_test();
+}
+#endif
+
+/* The control words, read and set without <fenv.h>, which needs libm.  CONTROL_PARTS are the
+ * rounding modes of CONTROL_UP one by one, where there are several. */
+#if defined(__x86_64__) || (defined(__i386__) && defined(__SSE__))
 #define HAS_CONTROL 1
 #define CONTROL_DEFAULT UINT64_C(0x37f00001f80)
 #define CONTROL_UP UINT64_C(0xb7f00005f80) /* round up, in both units */
+#define CONTROL_PARTS UINT64_C(0x37f00005f80), UINT64_C(0xb7f00001f80)
 
 static uint64_t control(void)
 {
@@ -232,10 +304,31 @@ static void set_control(uint64_t value)
 
     __asm__ volatile("ldmxcsr %0\n\tfldcw %1" : : "m"(mxcsr), "m"(x87));
 }
+#elif defined(__i386__)
+#define HAS_CONTROL 1
+#define CONTROL_DEFAULT UINT64_C(0x37f)
+#define CONTROL_UP UINT64_C(0xb7f)
+#define CONTROL_PARTS CONTROL_UP
+
+static uint64_t control(void)
+{
+    uint16_t x87;
+
+    __asm__ volatile("fnstcw %0" : "=m"(x87));
+    return x87;
+}
+
+static void set_control(uint64_t value)
+{
+    uint16_t x87 = (uint16_t)value;
+
+    __asm__ volatile("fldcw %0" : : "m"(x87));
+}
 #elif defined(__aarch64__)
 #define HAS_CONTROL 1
 #define CONTROL_DEFAULT UINT64_C(0)
 #define CONTROL_UP (UINT64_C(1) << 22)
+#define CONTROL_PARTS CONTROL_UP
 
 static uint64_t control(void)
 {
@@ -249,14 +342,94 @@ static void set_control(uint64_t value)
 {
     __asm__ volatile("msr fpcr, %0" : : "r"(value));
 }
+#elif defined(__arm__) && defined(__ARM_FP)
+#define HAS_CONTROL 1
+#define CONTROL_DEFAULT UINT64_C(0)
+#define CONTROL_UP (UINT64_C(1) << 22)
+#define CONTROL_PARTS CONTROL_UP
+
+static uint64_t control(void)
+{
+    uint32_t fpscr;
+
+    __asm__ volatile("vmrs %0, fpscr" : "=r"(fpscr));
+    return fpscr & ~UINT32_C(0xf800009f); /* without the flags */
+}
+
+static void set_control(uint64_t value)
+{
+    __asm__ volatile("vmsr fpscr, %0" : : "r"((uint32_t)value));
+}
+#elif defined(__riscv_flen)
+#define HAS_CONTROL 1
+#define CONTROL_DEFAULT UINT64_C(0)
+#define CONTROL_UP UINT64_C(3)
+#define CONTROL_PARTS CONTROL_UP
+
+static uint64_t control(void)
+{
+    unsigned long frm;
+
+    __asm__ volatile("frrm %0" : "=r"(frm));
+    return frm;
+}
+
+static void set_control(uint64_t value)
+{
+    __asm__ volatile("fsrm %0" : : "r"((unsigned long)value));
+}
+#elif defined(__powerpc64__)
+#define HAS_CONTROL 1
+#define CONTROL_DEFAULT UINT64_C(0)
+#define CONTROL_UP UINT64_C(0x200000002) /* decimals, too */
+#define CONTROL_PARTS UINT64_C(0x000000002), UINT64_C(0x200000000)
+
+static uint64_t control(void)
+{
+    union {
+        double d;
+        uint64_t u;
+    } fpscr;
+
+    __asm__ volatile("mffs %0" : "=d"(fpscr.d));
+    return fpscr.u & UINT64_C(0x7000000ff);
+}
+
+static void set_control(uint64_t value)
+{
+    union {
+        double d;
+        uint64_t u;
+    } fpscr = { .u = value };
+
+    __asm__ volatile("mtfsf 255, %0, 1, 0" : : "d"(fpscr.d));
+}
+#elif defined(__s390x__)
+#define HAS_CONTROL 1
+#define CONTROL_DEFAULT UINT64_C(0)
+#define CONTROL_UP UINT64_C(0x22) /* decimals, too */
+#define CONTROL_PARTS UINT64_C(0x02), UINT64_C(0x20)
+
+static uint64_t control(void)
+{
+    uint32_t fpc;
+
+    __asm__ volatile("efpc %0" : "=r"(fpc));
+    return fpc & UINT32_C(0xff000077);
+}
+
+static void set_control(uint64_t value)
+{
+    __asm__ volatile("sfpc %0" : : "r"((uint32_t)value));
+}
 #endif
 
 #ifdef HAS_CONTROL
 static double third(void)
 {
-    volatile double one = 1, three = 3;
+    volatile double one = 1, three = 3, quotient = one / three; /* x87 would keep more of it */
 
-    return one / three;
+    return quotient;
 }
 
 /* Whether third() is rounded as it should be; valgrind does not follow all modes. */
@@ -310,26 +483,24 @@ static void a_new_fiber_begins_with_default_control_words(void)
     end_test();
 }
 
-/* Only the x87 word differs, and then only the other one. */
+/* Only one of them differs, and then only another one. */
 static void each_control_word_is_restored(void)
 {
-#ifdef __x86_64__
-    begin_test();
-    for (int i = 0; i < 2; i++) {
-        struct strand *a = strand_new(0, count_twice);
-        uint64_t mine = i ? (CONTROL_DEFAULT & 0xffffffff) | (CONTROL_UP & ~UINT64_C(0xffffffff)) :
-                            (CONTROL_UP & 0xffffffff) | (CONTROL_DEFAULT & ~UINT64_C(0xffffffff));
+    static const uint64_t parts[] = { CONTROL_PARTS };
 
-        set_control(mine);
+    begin_test();
+    for (size_t i = 0; i < WEFT__COUNT(parts); i++) {
+        struct strand *a = strand_new(0, count_twice);
+
+        set_control(parts[i]);
         go_to(a);
-        CU_ASSERT(control() == mine);
+        CU_ASSERT(control() == parts[i]);
         go_to(a); /* ends: the other way back */
-        CU_ASSERT(control() == mine);
+        CU_ASSERT(control() == parts[i]);
         set_control(CONTROL_DEFAULT);
         strand_free(a);
     }
     end_test();
-#endif
 }
 #endif
 
@@ -562,6 +733,10 @@ static CU_TestInfo tests[] = {
     WEFT_UNIT_TEST(a_fiber_runs_stops_and_goes_on),
     WEFT_UNIT_TEST(a_fiber_runs_below_its_top),
     WEFT_UNIT_TEST(registers_survive),
+    WEFT_UNIT_TEST(vectors_survive),
+#ifdef __powerpc64__
+    WEFT_UNIT_TEST(conditions_survive),
+#endif
 #ifdef HAS_CONTROL
     WEFT_UNIT_TEST(control_words_are_a_fibers_own),
     WEFT_UNIT_TEST(a_new_fiber_begins_with_default_control_words),
