@@ -10,8 +10,8 @@
  *             | ... frames of the task ...                |
  *     sp  ->  | return address, registers, control words  |   only while it does not run
  *
- * x86_64.S and aarch64.S; ucontext.c everywhere else.  Shadow stacks (CET, GCS) are not switched,
- * so the objects do not claim them. */
+ * One .S for each architecture; ucontext.c everywhere else.  Shadow stacks (CET, GCS) are not
+ * switched, so the objects do not claim them. */
 #ifndef WEFT_CORE_FIBER_H
 #define WEFT_CORE_FIBER_H
 
