@@ -25,8 +25,7 @@ static int64_t transfer(const weft_backend_op *op)
 
     switch (op->opcode) {
     case WEFT_OP_READ:
-        return here ? read(op->fd, memory, op->length) :
-                      pread(op->fd, memory, op->length, offset);
+        return here ? read(op->fd, memory, op->length) : pread(op->fd, memory, op->length, offset);
     case WEFT_OP_WRITE:
         return here ? write(op->fd, memory, op->length) :
                       pwrite(op->fd, memory, op->length, offset);

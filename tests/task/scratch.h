@@ -24,7 +24,9 @@ bool is_there(const char *path);
 /* Takes a directory away with all that is in it, blocking. */
 void clear_away(const char *path);
 
-/* Whether what is forbidden is forbidden to this process: it is not to root. */
-bool is_root(void);
+/* Runs `body` in a loop of a forked child to which what is forbidden is forbidden: as root it
+ * becomes somebody else, who owns the directory. */
+typedef weft_coro *scratch_body(void);
+void without_rights(scratch_body *body);
 
 #endif

@@ -59,9 +59,41 @@ static int uses_paths(void)
 
 EACH_FAULT_WHILE_IT(uses_paths)
 
+WEFT_ASYNC(uses_a_directory)
+{
+    weft_dir *dir = NULL;
+    const weft_dir_entry *entry;
+    weft_dir_options options = { .recursive = true, .stat = true, .after = true, .follow = true };
+    int r;
+
+    clear_away(scratch("d"));
+    CHECK(mkdir(scratch("d"), 0700) == 0 && mkdir(scratch("d/e"), 0700) == 0);
+    file_of("d/e/f", "");
+    r = tried(weft_dir_open(scratch("d"), &options, &dir));
+    for (int i = 0; r >= 0 && i < 20; i++) {
+        r = tried(weft_dir_next(dir, &entry));
+        if (r == 0) {
+            break;
+        }
+        tried(r > 0 ? entry->error : 0);
+        r = 0;
+    }
+    weft_dir_close(dir);
+    tried(weft_rmtree(scratch("d")));
+    return 0;
+}
+
+static int uses_directories(void)
+{
+    return run_in_loop(uses_a_directory());
+}
+
+EACH_FAULT_WHILE_IT(uses_directories)
+
 static CU_TestInfo tests[] = {
     TEST(each_fault_while_it_uses_files),
     TEST(each_fault_while_it_uses_paths),
+    TEST(each_fault_while_it_uses_directories),
     CU_TEST_INFO_NULL,
 };
 

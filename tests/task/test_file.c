@@ -153,10 +153,21 @@ IN_TASK(what_cannot_be_opened_says_why)
     EQUAL(weft_file_open(scratch(long_name), O_RDONLY, 0), -ENAMETOOLONG);
     EQUAL(weft_file_open(NULL, O_RDONLY, 0), -EINVAL);
     EQUAL(weft_file_open("", O_RDONLY, 0), -ENOENT);
-    if (!is_root()) {
-        EQUAL(chmod(file_of("locked", ""), 0), 0);
-        EQUAL(weft_file_open(scratch("locked"), O_RDONLY, 0), -EACCES);
-    }
+}
+
+WEFT_ASYNC(is_locked_out)
+{
+    EQUAL(weft_file_open(scratch("locked"), O_RDONLY, 0), -EACCES);
+    EQUAL(weft_file_open("/etc/weft-new", O_WRONLY | O_CREAT, 0600), -EACCES);
+    EQUAL(weft_access(scratch("locked"), R_OK), -EACCES);
+    EQUAL(weft_chmod("/etc", 0700), -EPERM);
+    return 0;
+}
+
+ALONE(what_is_forbidden_says_so)
+{
+    EQUAL(chmod(file_of("locked", ""), 0), 0);
+    without_rights(is_locked_out);
 }
 
 IN_TASK(without_a_free_descriptor_nothing_is_opened)
@@ -354,6 +365,7 @@ static CU_TestInfo tests[] = {
     TEST(a_file_may_be_huge_and_sparse),
     TEST(room_can_be_made_and_what_was_written_synchronised),
     TEST(what_cannot_be_opened_says_why),
+    TEST(what_is_forbidden_says_so),
     TEST(without_a_free_descriptor_nothing_is_opened),
     TEST(a_full_disk_is_an_error_and_never_a_short_write),
     TEST(a_limit_of_size_is_an_error_and_sends_no_signal),

@@ -15,6 +15,7 @@
 #include <weft/context.h>
 #include <weft/condition.h>
 #include <weft/coro.h>
+#include <weft/dir.h>
 #include <weft/error.h>
 #include <weft/executor.h>
 #include <weft/event.h>
