@@ -123,6 +123,29 @@ uint32_t weft__post_bind(struct weft__post *post, struct weft__loop *loop,
     return word & WEFT__POST_COUNT;
 }
 
+uint32_t weft__post_unbound(const struct weft__post *post)
+{
+    uint32_t word = __atomic_load_n(&post->word, __ATOMIC_ACQUIRE);
+
+    if (word & WEFT__POST_BOUND) {
+        uintptr_t handle = __atomic_load_n(&post->loop, __ATOMIC_RELAXED);
+        const struct weft__loop *loop = weft__tag_address(handle, WEFT__CELL_LOW);
+
+        if (__atomic_load_n(&loop->handle, __ATOMIC_SEQ_CST) == handle) {
+            return 0;
+        }
+    }
+    return word & WEFT__POST_COUNT;
+}
+
+uint32_t weft__post_take_unbound(struct weft__post *post)
+{
+    if (weft__post_unbound(post) == 0) {
+        return 0;
+    }
+    return __atomic_fetch_and(&post->word, ~WEFT__POST_COUNT, __ATOMIC_ACQ_REL) & WEFT__POST_COUNT;
+}
+
 /* Takes the whole list; the oldest first. */
 static struct weft__post *take_list(struct weft__loop *loop)
 {

@@ -45,22 +45,12 @@ int weft__post(struct weft__post *post, uint32_t n, bool once);
 uint32_t weft__post_bind(struct weft__post *post, struct weft__loop *loop,
                          void (*deliver)(struct weft__post *post, uint32_t count));
 
-/* What was posted to one that no loop is bound to; 0 to any other. */
-static inline uint32_t weft__post_unbound(const struct weft__post *post)
-{
-    uint32_t word = __atomic_load_n(&post->word, __ATOMIC_ACQUIRE);
-
-    return word & WEFT__POST_BOUND ? 0 : word & WEFT__POST_COUNT;
-}
+/* What was posted and no loop will be told of: none is bound to it, or that one is closed; 0 for
+ * any other.  Any thread. */
+uint32_t weft__post_unbound(const struct weft__post *post);
 
 /* The same, and takes it. */
-static inline uint32_t weft__post_take_unbound(struct weft__post *post)
-{
-    if (weft__post_unbound(post) == 0) {
-        return 0;
-    }
-    return __atomic_exchange_n(&post->word, 0, __ATOMIC_ACQ_REL) & WEFT__POST_COUNT;
-}
+uint32_t weft__post_take_unbound(struct weft__post *post);
 
 /* Delivers what other threads have posted to a loop. */
 void weft__posts_take(struct weft__loop *loop);

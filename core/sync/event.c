@@ -18,8 +18,9 @@ static void set(weft_event *event)
 
 static void deliver(struct weft__post *post, uint32_t count)
 {
-    (void)count;
-    set(WEFT__CONTAINER(post, weft_event, post));
+    if (count > 0) { /* else it was cleared while its loop closed */
+        set(WEFT__CONTAINER(post, weft_event, post));
+    }
 }
 
 int64_t weft__post_prepare(weft_waitq *queue, weft_post *post, struct weft__loop *loop,

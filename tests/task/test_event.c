@@ -204,6 +204,33 @@ IN_LOOP(an_event_serves_one_loop_after_the_other)
 }
 
 /* More often than the word of a post can count its bindings. */
+IN_LOOP(what_was_set_after_its_loop_closed_can_be_taken_back)
+{
+    fresh();
+    weft_task *a = weft_loop_create_task(loop, waits_for_it("a"), NULL);
+
+    EQUAL(run(sleeps(0)), 0);
+    EQUAL(weft_event_set(&event), 0);
+    EQUAL(run(a), 0);
+    close_loop();
+    EQUAL(weft_event_clear(&event), 0);
+    CHECK(!weft_event_is_set(&event));
+    EQUAL(weft_event_set_threadsafe(&event), 0);
+    CHECK(weft_event_is_set(&event));
+    EQUAL(weft_event_clear(&event), 0);
+    CHECK(!weft_event_is_set(&event));
+
+    weft_loop *second = open_loop();
+    weft_task *b = weft_loop_create_task(second, waits_for_it("b"), NULL);
+
+    EQUAL(weft_loop_run_until_complete(second, sleeps(0)), 0);
+    HAPPENED("a");
+    EQUAL(weft_event_set_threadsafe(&event), 0);
+    EQUAL(weft_loop_run_until_complete(second, b), 0);
+    weft_loop_close(second);
+    HAPPENED("b");
+}
+
 IN_LOOP(an_event_serves_three_hundred_loops)
 {
     fresh();
@@ -465,6 +492,7 @@ static CU_TestInfo tests[] = {
     TEST(another_thread_needs_the_threadsafe_call),
     TEST(only_tasks_wait_and_anybody_sets),
     TEST(an_event_serves_one_loop_after_the_other),
+    TEST(what_was_set_after_its_loop_closed_can_be_taken_back),
     TEST(an_event_serves_three_hundred_loops),
     TEST(an_event_that_is_waited_for_is_not_destroyed),
     TEST(a_thread_sets_it_before_anybody_waits),

@@ -402,6 +402,31 @@ IN_LOOP(who_was_left_in_a_queue_by_a_closed_loop_is_not_touched)
     HAPPENED("no");
 }
 
+WEFT_ASYNC(adds, (weft_waiter *, waiter))
+{
+    return weft_waitq_add(&queue, waiter);
+}
+
+IN_LOOP(a_callback_that_was_left_by_a_closed_loop_can_be_taken_out)
+{
+    weft_waiter waiter = WEFT_WAITER_INIT;
+    weft_loop *second = open_loop();
+
+    fresh();
+    waiter.tell = told;
+    waiter.value = word;
+    EQUAL(run(adds(&waiter)), 0);
+    close_loop();
+    EQUAL(weft_waiter_wake(&waiter, 0), -EBADF);
+    EQUAL(weft_loop_run_until_complete(second, adds(&waiter)), -EBUSY);
+    EQUAL(weft_waitq_remove(&waiter), 0);
+    EQUAL(weft_waitq_remove(&waiter), -ESRCH);
+    EQUAL(weft_loop_run_until_complete(second, adds(&waiter)), 0);
+    EQUAL(weft_waitq_remove(&waiter), 0);
+    weft_loop_close(second);
+    HAPPENED("");
+}
+
 IN_TASK(a_queue_in_which_somebody_waits_is_not_destroyed)
 {
     weft_waiter waiter = WEFT_WAITER_INIT;
@@ -529,6 +554,7 @@ static CU_TestInfo tests[] = {
     TEST(a_queue_belongs_to_one_loop_until_that_is_closed),
     TEST(whoever_waits_while_its_loop_stands_still_can_be_woken),
     TEST(who_was_left_in_a_queue_by_a_closed_loop_is_not_touched),
+    TEST(a_callback_that_was_left_by_a_closed_loop_can_be_taken_out),
     TEST(a_queue_in_which_somebody_waits_is_not_destroyed),
     TEST(what_is_handed_over_is_never_lost),
     TEST(one_that_is_woken_keeps_it_though_giving_up_cancels_it),

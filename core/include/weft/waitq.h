@@ -88,7 +88,7 @@ WEFT_API int weft_waitq_wait_any(weft_waitq *const *queues, weft_waiter *waiters
  *  Returns 0, -EBUSY it waits already, -EINVAL, -EPERM no loop runs here, -EXDEV, -ECHILD. */
 WEFT_API int weft_waitq_add(weft_waitq *queue, weft_waiter *waiter);
 
-/** Takes a callback out of its queue.
+/** Takes a callback out of its queue; also when the loop is closed in which it was put there.
  *
  *  Returns 0, -ESRCH it is in none, or was told already; -EINVAL it is a task's; -EXDEV. */
 WEFT_API int weft_waitq_remove(weft_waiter *waiter);
