@@ -43,13 +43,51 @@ static const struct kind {
     size_t least; /* and as it was at first */
 } kinds[] = {
     [WEFT_PLUGIN_FILTER] = { "filter", sizeof(weft_filter), sizeof(weft_filter) },
-    [WEFT_PLUGIN_RESOLVER] = { "resolver", sizeof(weft_resolver), sizeof(weft_resolver) },
+    [WEFT_PLUGIN_RESOLVER] = { "resolver", sizeof(weft_resolver), offsetof(weft_resolver, begin) },
     [WEFT_PLUGIN_SYMBOLISER] = { "symboliser", sizeof(weft_symboliser), sizeof(weft_symboliser) },
     [WEFT_PLUGIN_SINK] = { "sink", sizeof(weft_sink), sizeof(weft_sink) },
     [WEFT_PLUGIN_INSTRUMENT] = { "instrument", sizeof(weft_instrument), sizeof(weft_instrument) },
 };
 
 _Static_assert(sizeof(weft_filter) <= TABLE_MAX, "the largest table");
+
+/* One direction of plugin_watch(); also while the loop closes. */
+static int watch_one(struct weft__loop *loop, int fd, uint32_t events, uint32_t event,
+                     weft_callback *callback, void *arg)
+{
+    if (events & event) {
+        return weft__watch_own(loop, fd, event, callback, arg);
+    }
+    return weft__watch_unset(loop, fd, event);
+}
+
+static int plugin_watch(weft_loop *handle, int fd, uint32_t events, weft_callback *callback,
+                        void *arg)
+{
+    int r = -EINVAL;
+    struct weft__loop *loop = weft__tag_address((uintptr_t)handle, WEFT__CELL_LOW);
+
+    if (!handle || (events && !callback) || events & ~(uint32_t)(WEFT_READABLE | WEFT_WRITABLE)) {
+        return r;
+    }
+    r = watch_one(loop, fd, events, WEFT_READABLE, callback, arg);
+    if (r >= 0) {
+        r = watch_one(loop, fd, events, WEFT_WRITABLE, callback, arg);
+    }
+    if (r < 0) {
+        (void)weft__watch_unset(loop, fd, WEFT_READABLE);
+        (void)weft__watch_unset(loop, fd, WEFT_WRITABLE);
+    }
+    return r < 0 ? r : 0;
+}
+
+static void plugin_forget(weft_handle *handle)
+{
+    if (handle) {
+        (void)weft_handle_cancel(handle);
+        weft_handle_unref(handle);
+    }
+}
 
 static const weft_plugin_core plugin_core = {
     .size = sizeof plugin_core,
@@ -58,14 +96,17 @@ static const weft_plugin_core plugin_core = {
     .alloc = weft__alloc,
     .detail = weft__backend_detail,
     .fault = weft__backend_fault,
+    .watch = plugin_watch,
+    .call_later = weft_loop_call_later,
+    .forget = plugin_forget,
 };
 
 /* Debian's packages of the plugins that come with weft. */
 static const char *package_of(const char *name)
 {
-    return strcmp(name, "tls") == 0   ? "libweft-plugin-tls" :
-           strcmp(name, "cares") == 0 ? "libweft-plugin-cares" :
-                                        NULL;
+    return strcmp(name, "tls") == 0      ? "libweft-plugin-tls" :
+           strcmp(name, "resolver") == 0 ? "libweft-plugin-resolver" :
+                                           NULL;
 }
 
 static int check(const weft_plugin *plugin, const char *name, const char *path,
@@ -291,6 +332,9 @@ static int switch_on(const struct weft__item_text *item, struct weft__text *why)
         weft__taps.report = tell_sinks;
     } else if (plugin->kind == WEFT_PLUGIN_INSTRUMENT) {
         weft__taps.event = tell_instruments;
+    } else if (plugin->kind == WEFT_PLUGIN_RESOLVER && !weft__taps.resolver) {
+        weft__taps.resolver = plugin->table;
+        weft__taps.resolver_self = self;
     }
     return 0;
 }

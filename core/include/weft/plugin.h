@@ -52,6 +52,19 @@ typedef struct weft_plugin_core {
     /** To be asked before a system call that may fail: 0, or how it shall be taken to have
      *  failed. */
     int (*fault)(void);
+
+    /* For members that are called on a loop, on its thread. */
+
+    /** Has `callback(arg)` called on `loop` while a descriptor is ready for one of `events`
+     *  (WEFT_READABLE | WEFT_WRITABLE of <weft/backend.h>: 1 and 2), in place of what was asked for
+     *  before; 0: not any more.  -EOPNOTSUPP the loop watches none, or what
+     *  weft_loop_add_reader() returns. */
+    int (*watch)(weft_loop *loop, int fd, uint32_t events, weft_callback *callback, void *arg);
+    /** weft_loop_call_later(). */
+    int (*call_later)(weft_loop *loop, double delay, weft_callback *callback, void *arg,
+                      weft_handle **ret_handle);
+    /** weft_handle_cancel() and weft_handle_unref(): NULL is left alone. */
+    void (*forget)(weft_handle *handle);
 } weft_plugin_core;
 
 /** A stream filter: bytes of the wire on one side, plain ones on the other, and no descriptor
@@ -86,7 +99,31 @@ typedef struct weft_filter {
     int (*info)(void *stream, const char *key, char *text, size_t size);
 } weft_filter;
 
-/** A resolver. */
+/** What a resolver has found. */
+typedef struct weft_answer {
+    uint32_t size;
+    int32_t status;     /* 0, or an error as weft_getaddrinfo() returns it */
+    const char *detail; /* its words; NULL: what it means everywhere */
+    const weft_address *addresses; /* `count` of them, the best first, */
+    size_t count;
+    const char *canonical_name; /* and the name that is theirs; NULL: unknown, or not asked for */
+    const char *host, *service; /* or: the name of an address */
+} weft_answer;
+
+/** What is asked of a resolver; valid during the call. */
+typedef struct weft_question {
+    uint32_t size;
+    int32_t family, type, protocol, flags; /* as for getaddrinfo(3); 0: any */
+    uint32_t reserved;
+    const char *host, *service;            /* a name, not a number; and what it offers, or NULL */
+    const weft_address *address; /* not NULL: its name is wanted, by getnameinfo(3)'s `flags` */
+    /** To be called once with `arg` and what was found, unless the member fails. */
+    void (*answer)(void *arg, const weft_answer *answer);
+    void *arg;
+} weft_question;
+
+/** A resolver: begin() and cancel() if it need not block, ask() or resolve() if it can; all others
+ *  NULL. */
 typedef struct weft_resolver {
     uint32_t size;
     uint32_t reserved;
@@ -97,6 +134,16 @@ typedef struct weft_resolver {
      *  such name, -EAGAIN not now. */
     int (*resolve)(void *self, const char *host, const char *service, int family, int type,
                    int flags, weft_address *ret_addresses, int max);
+
+    /** Begins to answer on a loop, by weft_plugin_core's watch() and call_later(), and returns; the
+     *  loop's thread.  answer() is called there, later or from within.  Stores what cancel() needs
+     *  in *ret_query, which is not NULL. */
+    int (*begin)(void *self, weft_loop *loop, const weft_question *question, void **ret_query);
+    /** Ends a query whose answer() was not called: it will not be.  Also while its loop closes. */
+    void (*cancel)(void *self, void *query);
+    /** Answers before it returns; may block: it is called in threads, as resolve() is, where the
+     *  loop watches nothing or there is no begin(). */
+    int (*ask)(void *self, const weft_question *question);
 } weft_resolver;
 
 /** A place in the code. */
@@ -196,8 +243,13 @@ WEFT_API int weft_plugin_switched_on(uint32_t kind, unsigned number, const weft_
     _Static_assert(offsetof(type, member) == (place), #type "." #member " has moved")
 _Static_assert(sizeof(weft_address) == 144, "weft_address has grown");
 WEFT_PLUGIN_AT(weft_plugin_core, fault, 32);
+WEFT_PLUGIN_AT(weft_plugin_core, forget, 56);
 WEFT_PLUGIN_AT(weft_filter, info, 72);
+WEFT_PLUGIN_AT(weft_address, bytes, 16);
+WEFT_PLUGIN_AT(weft_answer, service, 48);
+WEFT_PLUGIN_AT(weft_question, arg, 56);
 WEFT_PLUGIN_AT(weft_resolver, resolve, 8);
+WEFT_PLUGIN_AT(weft_resolver, ask, 32);
 WEFT_PLUGIN_AT(weft_place, file, 144);
 WEFT_PLUGIN_AT(weft_symboliser, place, 8);
 WEFT_PLUGIN_AT(weft_sink, report, 8);

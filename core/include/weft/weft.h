@@ -16,6 +16,7 @@
 #include <weft/condition.h>
 #include <weft/coro.h>
 #include <weft/dir.h>
+#include <weft/dns.h>
 #include <weft/error.h>
 #include <weft/executor.h>
 #include <weft/event.h>
