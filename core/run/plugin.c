@@ -56,7 +56,7 @@ static int watch_one(struct weft__loop *loop, int fd, uint32_t events, uint32_t 
                      weft_callback *callback, void *arg)
 {
     if (events & event) {
-        return weft__watch_own(loop, fd, event, callback, arg);
+        return weft__watch_set(loop, fd, event, callback, arg);
     }
     return weft__watch_unset(loop, fd, event);
 }

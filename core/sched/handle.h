@@ -20,7 +20,6 @@ enum weft__handle_flags {
     WEFT__HANDLE_POST = 1u << 7, /* a member of something that another thread posted: its callback
                                   * is called in any case, and knows what to free */
     WEFT__HANDLE_STALE = 1u << 9, /* a watch's, ready by an event from before it was set */
-    WEFT__HANDLE_OWNED = 1u << 10, /* a watch's: a wait has set it, not the user */
 };
 
 /* One cache line.  item.refs counts the loop (while scheduled) and the user's hold. */

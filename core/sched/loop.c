@@ -190,6 +190,7 @@ int weft__loop_look(struct weft__loop *loop, bool may_wait)
     if (weft__loop_is_inherited(loop)) {
         return -ECHILD;
     }
+    loop->looks++;
     if (loop->ops->caps & WEFT_BACKEND_VIRTUAL && (loop->expected || loop->followed)) {
         n = follow_real_time(loop);
         busy |= loop->first || atomic_load(&loop->inbox.posted);

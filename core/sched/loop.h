@@ -143,6 +143,7 @@ struct weft__loop {
     struct weft__watch **watches; /* by descriptor; NULL: not watched */
     uint32_t watches_size, watches_used;
     uint32_t watch_generation;
+    uint32_t looks; /* how often it looked at the world */
     struct weft__signals *signals; /* NULL: none was asked for yet */
     weft_exception_handler *handler;
     void *handler_arg;
@@ -392,14 +393,9 @@ void weft__watch_event(struct weft__loop *loop, const weft_backend_event *event)
 void weft__watches_fini(struct weft__loop *loop);
 
 /* A callback for what happens to a descriptor in one direction (WEFT_READABLE or WEFT_WRITABLE),
- * set and taken back; whether there is one. */
+ * set and taken back; whether there was one. */
 int weft__watch_set(struct weft__loop *loop, int fd, uint32_t event, weft_callback *callback,
                     void *arg);
 int weft__watch_unset(struct weft__loop *loop, int fd, uint32_t event);
-
-/* weft__watch_set() for a wait, from which the user's calls must keep off. */
-int weft__watch_own(struct weft__loop *loop, int fd, uint32_t event, weft_callback *callback,
-                    void *arg);
-bool weft__watch_is_set(const struct weft__loop *loop, int fd, uint32_t event);
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Watched descriptors: one record each, with the callback for reading and the one for writing. */
+#include "core/sched/watch.h"
+
 #include "core/base/error.h"
 #include "core/base/mem.h"
 #include "core/sched/channel.h"
@@ -7,23 +9,9 @@
 #include <fcntl.h>
 #include <string.h>
 
-struct weft__watch {
-    struct weft__carrier reader, writer; /* no callback: nobody is interested */
-    struct weft__channel *channel; /* who has the descriptor for both, or NULL */
-    int fd;
-    uint32_t generation; /* with the descriptor, the token: an older one's events are dropped */
-    bool removed;        /* off the table; freed when neither handle is ready any more */
-    _Alignas(8) char backend_part[];
-};
-
 static uint64_t token_of(const struct weft__watch *watch)
 {
     return (uint64_t)watch->generation << 32 | (uint32_t)watch->fd;
-}
-
-static struct weft__watch *find(const struct weft__loop *loop, int fd)
-{
-    return fd >= 0 && (uint32_t)fd < loop->watches_size ? loop->watches[fd] : NULL;
 }
 
 /* Makes the table long enough for a descriptor. */
@@ -47,12 +35,6 @@ static int reserve(struct weft__loop *loop, int fd)
     loop->watches = watches;
     loop->watches_size = size;
     return 0;
-}
-
-static uint32_t interest(const struct weft__watch *watch)
-{
-    return (watch->reader.handle.callback ? WEFT_READABLE : 0) |
-           (watch->writer.handle.callback ? WEFT_WRITABLE : 0);
 }
 
 static struct weft__carrier *side_of(struct weft__watch *watch, uint32_t event)
@@ -99,6 +81,7 @@ static int begin(struct weft__loop *loop, int fd, uint32_t events, struct weft__
     watch->writer = embedded(WEFT__HANDLE_WRITER);
     watch->fd = fd;
     watch->generation = ++loop->watch_generation;
+    watch->asked = events;
     r = loop->ops->watch(loop->be, watch->backend_part, fd, events, token_of(watch));
     if (r < 0) {
         weft__free(watch);
@@ -124,52 +107,70 @@ void weft__watch_reap(struct weft__handle *handle)
     }
 }
 
-bool weft__watch_is_set(const struct weft__loop *loop, int fd, uint32_t event)
+/* What to ask the backend for. */
+static uint32_t question(const struct weft__loop *loop, uint32_t events, bool by_callback)
 {
-    const struct weft__watch *watch = find(loop, fd);
+    if (by_callback || !(loop->ops->caps & WEFT_BACKEND_EDGE)) {
+        return events;
+    }
+    /* Urgent data ends a read early, so it must be known of. */
+    return events | WEFT_EDGE | (events & WEFT_READABLE ? WEFT_PRIORITY : 0u);
+}
 
-    return watch && (watch->channel || interest(watch) & event);
+int weft__watch_ask(struct weft__loop *loop, int fd, uint32_t events, bool by_callback,
+                    struct weft__watch **ret_watch)
+{
+    struct weft__watch *watch = weft__watch_at(loop, fd);
+    int r;
+
+    if (!watch) {
+        return begin(loop, fd, question(loop, events, by_callback), ret_watch);
+    }
+    if (watch->channel) {
+        return weft__words(-EBUSY, "a transport uses this descriptor");
+    }
+    by_callback |= weft__watch_callbacks(watch) != 0;
+    events = question(loop, events | (watch->asked & WEFT__BOTH), by_callback);
+    r = loop->ops->rewatch(loop->be, watch->backend_part, events);
+    if (r < 0) {
+        if (!watch->waiters && !weft__watch_callbacks(watch)) {
+            weft__watch_end(loop, watch); /* it was closed, and the number may be a file's */
+        }
+        return r;
+    }
+    watch->asked = events;
+    *ret_watch = watch;
+    return 0;
+}
+
+void weft__watch_relax(struct weft__loop *loop, struct weft__watch *watch)
+{
+    uint32_t callbacks = weft__watch_callbacks(watch);
+    uint32_t events = callbacks | weft__watch_waits(watch);
+
+    if (!watch->waiters && !callbacks) {
+        weft__watch_end(loop, watch);
+        return;
+    }
+    events = question(loop, events, callbacks != 0);
+    /* Should this fail the watch reports more than is asked for, which is dropped. */
+    if (events != watch->asked &&
+        loop->ops->rewatch(loop->be, watch->backend_part, events) >= 0) {
+        watch->asked = events;
+    }
 }
 
 int weft__watch_set(struct weft__loop *loop, int fd, uint32_t event, weft_callback *callback,
                     void *arg)
 {
-    struct weft__watch *watch = find(loop, fd);
-    int r;
+    struct weft__watch *watch;
+    int r = weft__watch_ask(loop, fd, event, true, &watch);
 
-    if (watch && watch->channel) {
-        return -EBUSY;
-    }
-    if (watch) {
-        r = loop->ops->rewatch(loop->be, watch->backend_part, interest(watch) | event);
-    } else {
-        r = begin(loop, fd, event, &watch);
-    }
     if (r < 0) {
         return r;
     }
     weft__vars_unref(set(side_of(watch, event), callback, arg));
     return 0;
-}
-
-int weft__watch_own(struct weft__loop *loop, int fd, uint32_t event, weft_callback *callback,
-                    void *arg)
-{
-    int r = weft__watch_set(loop, fd, event, callback, arg);
-
-    if (r >= 0) {
-        side_of(find(loop, fd), event)->handle.item.flags |= WEFT__HANDLE_OWNED;
-    }
-    return r;
-}
-
-/* Whether a wait has this side of a descriptor. */
-static bool is_owned(const struct weft__loop *loop, int fd, uint32_t event)
-{
-    struct weft__watch *watch = find(loop, fd);
-
-    return watch && interest(watch) & event &&
-           side_of(watch, event)->handle.item.flags & WEFT__HANDLE_OWNED;
 }
 
 static int add(weft_loop *loop_handle, int fd, uint32_t event, weft_callback *callback, void *arg)
@@ -180,11 +181,7 @@ static int add(weft_loop *loop_handle, int fd, uint32_t event, weft_callback *ca
     if (!loop) {
         return r;
     }
-    if (is_owned(loop, fd, event)) {
-        return weft__words(-EBUSY, "a task waits for this descriptor");
-    }
-    r = fd < 0 ? -EBADF : weft__watch_set(loop, fd, event, callback, arg);
-    return r == -EBUSY ? weft__words(r, "a transport uses this descriptor") : r;
+    return fd < 0 ? -EBADF : weft__watch_set(loop, fd, event, callback, arg);
 }
 
 int weft_loop_add_reader(weft_loop *loop, int fd, weft_callback *callback, void *arg)
@@ -197,8 +194,7 @@ int weft_loop_add_writer(weft_loop *loop, int fd, weft_callback *callback, void 
     return add(loop, fd, WEFT_WRITABLE, callback, arg);
 }
 
-/* Ends a watch; its memory stays while one of its callbacks stands in the ready queue. */
-static void end(struct weft__loop *loop, struct weft__watch *watch)
+void weft__watch_end(struct weft__loop *loop, struct weft__watch *watch)
 {
     struct weft__vars *reader = set(&watch->reader, NULL, NULL);
     struct weft__vars *writer = set(&watch->writer, NULL, NULL);
@@ -218,25 +214,19 @@ static void end(struct weft__loop *loop, struct weft__watch *watch)
 
 int weft__watch_unset(struct weft__loop *loop, int fd, uint32_t event)
 {
-    struct weft__watch *watch = find(loop, fd);
+    struct weft__watch *watch = weft__watch_at(loop, fd);
     struct weft__carrier *side;
     struct weft__vars *vars;
 
-    if (!watch || !(interest(watch) & event)) {
+    if (!watch || !(weft__watch_callbacks(watch) & event)) {
         return 0;
     }
     side = side_of(watch, event);
     vars = set(side, NULL, NULL);
-    side->handle.item.flags &= ~(uint32_t)WEFT__HANDLE_OWNED;
     if (side->handle.item.queued) { /* should another one come first, that turn is not for it */
         side->handle.item.flags |= WEFT__HANDLE_STALE;
     }
-    if (interest(watch)) {
-        /* Should this fail the watch reports more than is asked for, which is dropped. */
-        loop->ops->rewatch(loop->be, watch->backend_part, interest(watch));
-    } else {
-        end(loop, watch);
-    }
+    weft__watch_relax(loop, watch);
     weft__vars_unref(vars);
     return 1;
 }
@@ -246,7 +236,7 @@ static int remove_callback(weft_loop *loop_handle, int fd, uint32_t event)
     int r = 0;
     struct weft__loop *loop = weft__loop_of(loop_handle, &r);
 
-    return loop && !is_owned(loop, fd, event) ? weft__watch_unset(loop, fd, event) : r;
+    return loop ? weft__watch_unset(loop, fd, event) : r;
 }
 
 int weft_loop_remove_reader(weft_loop *loop, int fd)
@@ -271,8 +261,9 @@ static void make_ready(struct weft__loop *loop, struct weft__handle *handle)
 
 void weft__watch_event(struct weft__loop *loop, const weft_backend_event *event)
 {
-    struct weft__watch *watch = find(loop, (int)(uint32_t)event->token);
+    struct weft__watch *watch = weft__watch_at(loop, (int)(uint32_t)event->token);
     uint32_t ready = event->ready;
+    uint32_t tried;
 
     if (!watch || token_of(watch) != event->token) {
         return; /* of a watch that has ended: late, but no error */
@@ -280,6 +271,9 @@ void weft__watch_event(struct weft__loop *loop, const weft_backend_event *event)
     if (watch->channel) {
         weft__channel_event(watch->channel, ready);
         return;
+    }
+    if (ready & ~(uint32_t)(WEFT_READABLE | WEFT_WRITABLE)) {
+        watch->is_odd = true;
     }
     if (ready & (WEFT_ERROR | WEFT_HANGUP)) {
         ready |= WEFT_READABLE | WEFT_WRITABLE; /* the call that is tried tells what it is */
@@ -290,18 +284,27 @@ void weft__watch_event(struct weft__loop *loop, const weft_backend_event *event)
     if (ready & WEFT_WRITABLE) {
         make_ready(loop, &watch->writer.handle);
     }
+    tried = watch->waiters ? weft__watch_wake(loop, watch, ready) : 0;
+    if (watch->asked & WEFT_EDGE) {
+        watch->latched |= ready & ~tried & WEFT__BOTH;
+    } else if (ready & watch->asked & ~weft__watch_callbacks(watch) & ~weft__watch_waits(watch)) {
+        weft__watch_relax(loop, watch);
+    }
 }
 
 int weft__watch_channel(struct weft__loop *loop, struct weft__channel *channel, uint32_t events)
 {
-    struct weft__watch *watch = find(loop, channel->fd);
+    struct weft__watch *watch = weft__watch_at(loop, channel->fd);
     int r;
 
     if (channel->watched) {
         return loop->ops->rewatch(loop->be, watch->backend_part, events);
     }
-    if (watch) {
+    if (watch && (watch->waiters || watch->channel || weft__watch_callbacks(watch))) {
         return -EBUSY;
+    }
+    if (watch) {
+        weft__watch_end(loop, watch); /* a task waited for it once */
     }
     r = begin(loop, channel->fd, events, &watch);
     if (r >= 0) {
@@ -315,7 +318,7 @@ void weft__unwatch_channel(struct weft__loop *loop, struct weft__channel *channe
 {
     if (channel->watched) {
         channel->registered = 0;
-        end(loop, find(loop, channel->fd));
+        weft__watch_end(loop, weft__watch_at(loop, channel->fd));
     }
 }
 
@@ -323,7 +326,7 @@ void weft__watches_fini(struct weft__loop *loop)
 {
     for (uint32_t fd = 0; fd < loop->watches_size; fd++) {
         if (loop->watches[fd]) {
-            end(loop, loop->watches[fd]);
+            weft__watch_end(loop, loop->watches[fd]);
         }
     }
     weft__free(loop->watches);

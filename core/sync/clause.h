@@ -12,6 +12,7 @@
 #ifndef WEFT_CORE_CLAUSE_H
 #define WEFT_CORE_CLAUSE_H
 
+#include "core/sched/fdwait.h"
 #include "core/sync/waitq.h"
 
 #include <weft/select.h>
@@ -39,6 +40,7 @@ struct weft__clause {
             struct weft__outcome *outcome;
         } outcome;
         struct weft__alarm alarm; /* in the heap of timers */
+        struct weft__fd_waiter fd; /* in line for a descriptor */
     };
 };
 
@@ -51,7 +53,8 @@ struct weft__clause_kind {
     int (*look_closely)(weft_clause *clause);
     /* Does it; returns its status. */
     int (*take)(weft_clause *clause);
-    /* Stands in line, after a look() that said no: 0 or an error. */
+    /* Stands in line, after a look() that said no: 0 or an error; 1: it can happen, and nobody
+     * stands in line. */
     int (*enter)(weft_clause *clause, struct weft__task *task);
     /* Leaves the line; NULL for a wait queue, which is left by weft__any. */
     void (*leave)(weft_clause *clause);

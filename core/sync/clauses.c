@@ -275,10 +275,8 @@ static uint32_t direction(const weft_clause *clause)
 
 static int look_at_fd(weft_clause *clause, struct weft__task *task)
 {
-    if (clause->fd < 0) {
-        return -EBADF;
-    }
-    return weft__watch_is_set(task->loop, clause->fd, direction(clause)) ? -EBUSY : 0;
+    (void)task;
+    return clause->fd < 0 ? -EBADF : 0;
 }
 
 static int ask_fd(weft_clause *clause)
@@ -294,26 +292,24 @@ static int ask_fd(weft_clause *clause)
     return pollfd.revents & POLLNVAL ? -EBADF : pollfd.revents != 0;
 }
 
-static void fd_is_ready(void *clause)
+static void tell_fd(struct weft__fd_waiter *waiter, int status)
 {
-    weft__clause_won(clause, 0);
+    struct weft__clause *in = WEFT__CONTAINER(waiter, struct weft__clause, fd);
+
+    weft__clause_won(WEFT__CONTAINER(in, weft_clause, priv), status);
 }
 
 static int enter_fd(weft_clause *clause, struct weft__task *task)
 {
-    uint32_t event = direction(clause);
+    struct weft__fd_waiter *waiter = &weft__clause_of(clause)->fd;
 
-    if (weft__watch_is_set(task->loop, clause->fd, event)) {
-        return -EBUSY; /* by a clause of the same select */
-    }
-    return weft__watch_own(task->loop, clause->fd, event, fd_is_ready, clause);
+    *waiter = (struct weft__fd_waiter){ .task = task, .tell = tell_fd };
+    return weft__fd_enter(task->loop, waiter, clause->fd, direction(clause));
 }
 
 static void leave_fd(weft_clause *clause)
 {
-    struct weft__loop *loop = weft__clause_of(clause)->select->any.task->loop;
-
-    weft__watch_unset(loop, clause->fd, direction(clause));
+    weft__fd_leave(&weft__clause_of(clause)->fd);
 }
 
 static const struct weft__clause_kind kind_fd = {

@@ -120,7 +120,7 @@ static int arm(struct weft__select *select, double timeout)
     return weft__timers_add(&loop->timers, &select->alarm.item);
 }
 
-/* Stands in line for all of them. */
+/* Stands in line for all of them; 1: one, which is select->won, can happen at once after all. */
 static int enter_all(struct weft__select *select, double timeout)
 {
     int r = arm(select, timeout);
@@ -130,6 +130,9 @@ static int enter_all(struct weft__select *select, double timeout)
 
         r = in->kind->enter(&select->clauses[i], select->any.task);
         in->stands = r == 0;
+        if (r > 0) {
+            select->won = &select->clauses[i];
+        }
     }
     return r;
 }
@@ -153,10 +156,10 @@ static int wait_for_one(struct weft__select *select, double timeout)
     const weft_waiter *winner;
     int r = enter_all(select, timeout);
 
-    if (r < 0) {
+    if (r != 0) {
         weft__any_leave(&select->any);
         finish_all(select);
-        return r;
+        return r < 0 ? r : 0;
     }
     r = weft__any_wait(&select->any, &wait_select);
     winner = select->any.winner;

@@ -64,17 +64,18 @@ typedef struct weft_clause {
  *  timeout     seconds; infinity for none; 0 and less only looks.
  *  ret_status  how the one that happened went: what weft_queue_get(), weft_queue_put() or the
  *              semaphore's acquire would return (never -ECANCELED), the status of the task or
- *              future, what the waiter was woken with; 0 for the others.  May be NULL.
+ *              future, what the waiter was woken with, -EBADF for a descriptor that weft_close()
+ *              closed meanwhile; 0 for the others.  May be NULL.
  *
  *  Returns its index.  Where ret_status is NULL and the status is negative returns that.
  *  -ETIMEDOUT nothing happened in time; -ECANCELED; an error of a clause that cannot be used, and
  *  nothing happened: -EINVAL, -EXDEV another loop's, -ESRCH a spent handle, -EDEADLK the task
- *  itself, -EBADF no such descriptor, -EBUSY it is watched in that direction already, -EOPNOTSUPP
- *  on a backend without descriptors, -ENOMEM; -EPERM outside a task, -ECHILD.
+ *  itself, -EBADF no such descriptor, -EOPNOTSUPP on a backend without descriptors, -ENOMEM;
+ *  -EPERM outside a task, -ECHILD.
  *
  *  A cancellation point, also where something could happen at once.  Cost: some nanoseconds for
- *  each clause; for a descriptor the system calls that watch it, and where something else is ready,
- *  or the timeout is 0, one that looks at it.  Source: Go's select statement. */
+ *  each clause; for a descriptor the system call that watches it, and where something else is
+ *  ready, or the timeout is 0, one that looks at it.  Source: Go's select statement. */
 WEFT_API int weft_select_array(weft_clause *clauses, size_t n, double timeout, int *ret_status);
 
 WEFT_END_DECLS

@@ -26,6 +26,7 @@
 #include <weft/group.h>
 #include <weft/guard.h>
 #include <weft/inline.h>
+#include <weft/io.h>
 #include <weft/limiter.h>
 #include <weft/lock.h>
 #include <weft/loop.h>

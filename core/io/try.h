@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ * Trying first: what every call on a descriptor does. */
+#ifndef WEFT_CORE_TRY_H
+#define WEFT_CORE_TRY_H
+
+#include "core/base/mem.h"
+#include "core/sched/fdwait.h"
+#include "core/sched/misuse.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+/* The task that may begin a call now: NULL and -EPERM, -ECHILD, or -ECANCELED after a turn. */
+static inline struct weft__task *weft__io_begin(int *ret_error)
+{
+    struct weft__task *task = weft__self(ret_error);
+
+    if (!task) {
+        *ret_error = weft__misuse(*ret_error);
+    } else if (task->cancelled) {
+        weft__task_yield(task);
+        *ret_error = -ECANCELED;
+        return NULL;
+    }
+    return task;
+}
+
+/* What to do after a call that said no: 0, it is tried again; or the error that ends it. */
+static inline int weft__io_again(struct weft__task *task, int fd, uint32_t events)
+{
+    int error = errno;
+
+    if (error == EAGAIN && events) {
+        return weft__fd_wait_in(task, fd, events);
+    }
+    return error == EINTR ? 0 : -error;
+}
+
+/* A descriptor that has just been opened: what the loop of this thread knows of its number is of a
+ * file that was closed without weft_close().  Returns it. */
+static inline int weft__io_fresh(int fd)
+{
+    struct weft__loop *loop = weft__running;
+
+    if (loop && (uint32_t)fd < loop->watches_size && loop->watches[fd] &&
+        !weft__loop_is_inherited(loop)) {
+        weft__fd_forget(loop, fd);
+    }
+    return fd;
+}
+
+/* weft_connect() in a task that is known; `flags` as for a wait. */
+int weft__io_connect(struct weft__task *task, int fd, const struct sockaddr *address,
+                     socklen_t length, uint32_t flags);
+
+/* Makes `call` until it has done something or failed for good, and returns from the function. */
+#define WEFT__IO_TRY(fd, events, call)                          \
+    do {                                                        \
+        int error_ = 0;                                         \
+        struct weft__task *task_ = weft__io_begin(&error_);     \
+                                                                \
+        while (task_ && error_ == 0) {                          \
+            ssize_t done_ = WEFT__SYS(call);                    \
+                                                                \
+            if (done_ >= 0) {                                   \
+                weft__task_spend_turn(task_);                   \
+                return done_;                                   \
+            }                                                   \
+            error_ = weft__io_again(task_, fd, events);         \
+        }                                                       \
+        return error_;                                          \
+    } while (0)
+
+#endif
