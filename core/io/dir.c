@@ -361,6 +361,21 @@ static int remove_some(void *arg)
     return r;
 }
 
+int weft__rmtree_here(const char *path)
+{
+    struct removal removal = { .path = path };
+    int r = 1;
+
+    while (r > 0) {
+        r = remove_some(&removal);
+    }
+    if (removal.begun) {
+        weft__tree_end(&removal.tree);
+    }
+    weft_buffer_clear(&removal.what);
+    return r;
+}
+
 int weft_rmtree(const char *path)
 {
     struct removal removal = { .path = path };

@@ -54,6 +54,9 @@ int weft__tree_next(struct weft__tree *tree);
 /* Leaves the directories that are at `depth` or below it. */
 void weft__tree_leave(struct weft__tree *tree, unsigned depth);
 
+/* In io/dir.c: weft_rmtree() that blocks; for jobs. */
+int weft__rmtree_here(const char *path);
+
 /* Closes and frees all; blocks where something is open. */
 void weft__tree_end(struct weft__tree *tree);
 

@@ -90,11 +90,71 @@ static int uses_directories(void)
 
 EACH_FAULT_WHILE_IT(uses_directories)
 
+WEFT_ASYNC(uses_some_whole_files)
+{
+    weft_buffer text = { 0 };
+    weft_write_file_options options = { .sync = true };
+
+    clear_away(scratch("w"));
+    CHECK(mkdir(scratch("w"), 0700) == 0);
+    file_of("w/a", "old");
+    if (tried(weft_write_file(scratch("w/a"), "new", 3, &options)) < 0) {
+        EQUAL(entries(scratch("w")), 1);
+    }
+    tried((int)weft_read_file(scratch("w/a"), 0, &text));
+    tried((int)weft_copy_file(scratch("w/a"), scratch("w/b"),
+                              &(weft_copy_options){ .keep_times = true, .sync = true }));
+    tried((int)weft_copy_file("/proc/self/status", scratch("w/b"), NULL));
+    options = (weft_write_file_options){ .no_replace = true };
+    tried(weft_write_file(scratch("w/c"), "new", 3, &options));
+    weft_buffer_clear(&text);
+    CHECK(entries(scratch("w")) <= 3);
+    return 0;
+}
+
+static int uses_whole_files(void)
+{
+    return run_in_loop(uses_some_whole_files());
+}
+
+EACH_FAULT_WHILE_IT(uses_whole_files)
+
+WEFT_ASYNC(uses_some_temps)
+{
+    weft_temp *file = NULL, *dir = NULL, *kept = NULL;
+    weft_temp_options options = { .dir = scratch("t") };
+    int fd;
+
+    clear_away(scratch("t"));
+    CHECK(mkdir(scratch("t"), 0700) == 0);
+    fd = tried(weft_temp_file(scratch("t")));
+    tried(weft_temp_file_new(&options, &file));
+    tried(weft_temp_file_new(&options, &kept));
+    tried(weft_temp_dir_new(&options, &dir));
+    if (kept) {
+        tried(weft_temp_keep(kept, scratch("kept")));
+    }
+    weft_temp_free(file);
+    weft_temp_free(dir);
+    weft_temp_free(kept);
+    if (fd >= 0) {
+        tried(weft_file_close(fd));
+    }
+    CHECK(entries(scratch("t")) == 0 || dir);
+    return 0;
+}
+
+static int uses_temps(void)
+{
+    return run_in_loop(uses_some_temps());
+}
+
+EACH_FAULT_WHILE_IT(uses_temps)
+
 static CU_TestInfo tests[] = {
-    TEST(each_fault_while_it_uses_files),
-    TEST(each_fault_while_it_uses_paths),
-    TEST(each_fault_while_it_uses_directories),
-    CU_TEST_INFO_NULL,
+    TEST(each_fault_while_it_uses_files),       TEST(each_fault_while_it_uses_paths),
+    TEST(each_fault_while_it_uses_directories), TEST(each_fault_while_it_uses_whole_files),
+    TEST(each_fault_while_it_uses_temps),       CU_TEST_INFO_NULL,
 };
 
 TASK_MAIN(fault_file, tests)

@@ -14,6 +14,7 @@
 #include <weft/common.h>
 #include <weft/context.h>
 #include <weft/condition.h>
+#include <weft/copy.h>
 #include <weft/coro.h>
 #include <weft/dir.h>
 #include <weft/dns.h>
@@ -40,10 +41,12 @@
 #include <weft/select.h>
 #include <weft/semaphore.h>
 #include <weft/task.h>
+#include <weft/temp.h>
 #include <weft/thread.h>
 #include <weft/thread_queue.h>
 #include <weft/ticker.h>
 #include <weft/waitq.h>
 #include <weft/watch.h>
+#include <weft/whole_file.h>
 
 #endif
