@@ -105,8 +105,9 @@ static bool add_chunk(struct weft__pool *pool)
 void weft__pool_init(struct weft__pool *pool, size_t cell_size)
 {
     WEFT_ASSERT(cell_size > 0);
-    WEFT_ASSERT(cell_size % CELL_ALIGN == 0);
-    *pool = (struct weft__pool){ .cell_size = cell_size };
+    *pool = (struct weft__pool){
+        .cell_size = (cell_size + CELL_ALIGN - 1) / CELL_ALIGN * CELL_ALIGN,
+    };
 }
 
 struct weft__cell *weft__pool_grow(struct weft__pool *pool)

@@ -37,6 +37,7 @@ struct weft__pool {
     size_t live;                /* cells taken now */
 };
 
+/* `cell_size` is rounded up to whole cache lines. */
 void weft__pool_init(struct weft__pool *pool, size_t cell_size);
 
 /* Gives all cells back (their handles are stale then) and the chunks to the depot. */

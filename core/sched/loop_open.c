@@ -107,7 +107,7 @@ int weft__loop_open(const weft_backend *backend, const weft_backend_request *req
     }
     weft__pool_init(&loop->coros, sizeof(struct weft__coro));
     weft__pool_init(&loop->handles, sizeof(struct weft__handle));
-    weft__pool_init(&loop->futures, (sizeof(struct weft__future) + 63) & ~(size_t)63);
+    weft__pool_init(&loop->futures, sizeof(struct weft__future));
     weft__pool_init(&loop->scopes, WEFT__SCOPE_CELL);
     weft__stacks_init(&loop->stacks, sizeof(struct weft__task));
     loop->stack_class = (uint8_t)weft__stack_class(0);

@@ -194,7 +194,7 @@ static int find_outcome(weft_clause *clause, struct weft__task *task,
 static int look_at_outcome(weft_clause *clause, struct weft__task *task)
 {
     struct weft__clause *in = weft__clause_of(clause);
-    struct weft__outcome *outcome;
+    struct weft__outcome *outcome = NULL; /* for gcc, which loses sight of it on 32 bits */
     int r = find_outcome(clause, task, &outcome);
 
     if (r < 0) {

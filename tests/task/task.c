@@ -118,7 +118,17 @@ int many(int number)
         return number < 2000 ? number : 2000;
     }
 #endif
+    if (sizeof(void *) < 8) {
+        return number < 10000 ? number : 10000; /* stacks of 128 KiB in 4 GiB */
+    }
     return number;
+}
+
+int told_apart(int number)
+{
+    const int tags = 1 << (WEFT__TAG_HIGH + WEFT__CELL_LOW - 1);
+
+    return number < tags ? number : tags - 1;
 }
 
 bool is_sanitized(void)

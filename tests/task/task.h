@@ -121,6 +121,9 @@ int claims_failed(void);
 /* How many: fewer under tools that make things slow or have limits of their own. */
 int many(int number);
 
+/* How many objects, one after the other in one place, have handles that differ: on 32 bits few. */
+int told_apart(int number);
+
 /* Whether signals and memory are as the program itself made them. */
 bool is_sanitized(void);
 

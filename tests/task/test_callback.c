@@ -287,7 +287,7 @@ IN_TASK(a_spent_handle_is_never_another_one)
 {
     weft_handle *old[100];
 
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < told_apart(100); i++) {
         weft_handle *next = schedule(i % 2 ? SOON : LATER);
 
         for (int j = 0; j < i; j++) {

@@ -272,7 +272,7 @@ IN_TASK(who_cannot_be_made_is_dropped_and_says_why)
     EQUAL(weft_task_status(weft_task_group_create_task(&group, NULL, NULL)), -EINVAL);
     EQUAL(weft_task_group_start(&group, NULL, NULL, NULL), -EINVAL);
     task = weft_task_group_create_task(&group, droppable(),
-                                       &(weft_task_options){ .stack_size = (size_t)1 << 40 });
+                                       &(weft_task_options){ .stack_size = SIZE_MAX / 2 });
     EQUAL(weft_await(task), -EINVAL);
     EQUAL(drops, 4);
     in_thread(spawns_in_a_thread, &group);

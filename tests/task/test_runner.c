@@ -103,7 +103,7 @@ ALONE(bad_arguments_are_told)
     EQUAL(weft_runner_signal(NULL), 0);
     EQUAL(weft_runner_open(&runner, &(weft_run_options){ .backend = "nosuch" }), -ENOENT);
     EQUAL(weft_runner_run(&runner, gives(0)), -EBADF);
-    EQUAL(weft_runner_open(&runner, &(weft_run_options){ .stack_size = (size_t)1 << 40 }), -EINVAL);
+    EQUAL(weft_runner_open(&runner, &(weft_run_options){ .stack_size = SIZE_MAX / 2 }), -EINVAL);
     EQUAL(weft_runner_open(&runner, &(weft_run_options){ .shutdown_timeout = NAN }), -EINVAL);
     EQUAL(weft_runner_close(&runner), 0);
     EQUAL(weft_runner_open(&runner, options()), 0);
