@@ -218,7 +218,7 @@ int weft__backend_find(const char *name, struct weft__text *why, const weft_back
         *ret_backend = search.backend;
         return 0;
     }
-    if (r == -ENOENT) {
+    if (r == -ENOENT || r == -ENOSYS) {
         weft__backend_names(why);
     }
     if ((r == -ENOENT || r == -ELIBACC) && package_of(name)) {

@@ -99,8 +99,13 @@ int weft__file_open(const char *path, const char *symbol, struct weft__text *why
                     const void **ret_symbol)
 {
     void *image;
-    int r = check_path(path, why);
+    int r;
 
+    if (!dlopen(NULL, RTLD_NOW)) { /* musl: not even itself */
+        weft__text_add(why, "this program is linked statically and cannot load any, ");
+        return -ENOSYS;
+    }
+    r = check_path(path, why);
     if (r < 0) {
         return r;
     }
