@@ -11,6 +11,10 @@
 
 #include <weft/report.h>
 
+struct weft__loop;
+struct weft__task;
+struct weft__observer; /* what the debug layer keeps for a loop; a loop without one costs nothing */
+
 struct weft__hooks {
     /* Prints a report that no handler wants; `debug` tells whether the loop is in debug mode. */
     void (*report)(const weft_report *report, bool debug);
@@ -19,6 +23,35 @@ struct weft__hooks {
     void (*overflow)(const weft_report *report, uint64_t id, size_t bytes);
     /* A task ends and holds locks: reports that and wakes who waits for them. */
     void (*owner_ended)(void *task);
+    /* Gives a loop the observer that a list of words asks for, or takes it away; `origin` says
+     * whose words they are.  As weft_debug_set(). */
+    int (*observe)(struct weft__loop *loop, const char *words, const char *origin);
+
+    /* The rest only for loops that have one. */
+
+    /* A report, on its way to whoever gets it: adds what is known. */
+    void (*deliver)(struct weft__loop *loop, weft_report *report);
+    /* A turn is over (`from`: a task; NULL: it has ended, or the loop's own stack), and the next
+     * begins (`to`; NULL: the loop's own stack goes on, which is nobody's turn yet). */
+    void (*step)(struct weft__loop *loop, struct weft__task *from, struct weft__task *to);
+    /* A callback begins; its end is the next step. */
+    void (*callback)(struct weft__loop *loop, void (*callback)(void *arg));
+    /* The clock was read; the loop is about to wait (1), or has waited (-1). */
+    void (*look)(struct weft__loop *loop, int waits);
+    /* A task was made, or has ended and is in its place still. */
+    void (*made)(struct weft__task *task);
+    void (*ended)(struct weft__task *task, int status);
+    /* A coroutine object was made: its cell. */
+    void (*made_coro)(struct weft__loop *loop, const void *coro);
+    /* Fills in where a coroutine object was made, by its handle. */
+    void (*origin)(struct weft__loop *loop, uintptr_t coro, weft_report *report);
+    /* The loop begins to close, and nothing was touched; all is gone. */
+    void (*closes)(struct weft__loop *loop);
+    void (*closed)(struct weft__loop *loop);
+    /* Somebody uses the loop in another thread than its own. */
+    void (*wrong_thread)(struct weft__loop *loop);
+    /* A handle is used that is spent. */
+    void (*stale)(struct weft__loop *loop, const void *handle);
 };
 
 extern const struct weft__hooks weft__hooks;

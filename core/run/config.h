@@ -12,7 +12,7 @@ struct weft__config {
     int backend_line;
     char plugins[512]; /* names of plugins that are switched on */
     int plugins_line;
-    char debug[16];
+    char debug[256]; /* the words of debug mode */
     int debug_line;
 };
 

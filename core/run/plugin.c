@@ -44,7 +44,8 @@ static const struct kind {
 } kinds[] = {
     [WEFT_PLUGIN_FILTER] = { "filter", sizeof(weft_filter), sizeof(weft_filter) },
     [WEFT_PLUGIN_RESOLVER] = { "resolver", sizeof(weft_resolver), offsetof(weft_resolver, begin) },
-    [WEFT_PLUGIN_SYMBOLISER] = { "symboliser", sizeof(weft_symboliser), sizeof(weft_symboliser) },
+    [WEFT_PLUGIN_SYMBOLISER] = { "symboliser", sizeof(weft_symboliser),
+                                   offsetof(weft_symboliser, places) },
     [WEFT_PLUGIN_SINK] = { "sink", sizeof(weft_sink), sizeof(weft_sink) },
     [WEFT_PLUGIN_INSTRUMENT] = { "instrument", sizeof(weft_instrument), sizeof(weft_instrument) },
 };
@@ -106,6 +107,7 @@ static const char *package_of(const char *name)
 {
     return strcmp(name, "tls") == 0      ? "libweft-plugin-tls" :
            strcmp(name, "resolver") == 0 ? "libweft-plugin-resolver" :
+           strcmp(name, "symbols") == 0  ? "libweft-plugin-symbols" :
                                            NULL;
 }
 

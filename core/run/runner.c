@@ -42,10 +42,10 @@ static int configure(weft_loop *handle, const weft_run_options *options)
         }
         loop->stack_class = (uint8_t)r;
     }
-    if (options->debug) {
-        loop->debug = options->debug > 0;
+    if (options->debug_words) {
+        return weft__hooks.observe(loop, options->debug_words, "the program");
     }
-    return 0;
+    return options->debug ? weft__hooks.observe(loop, options->debug > 0 ? "1" : "0", "") : 0;
 }
 
 static int make_loop(const weft_run_options *options, weft_loop **ret_loop)

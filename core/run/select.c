@@ -144,12 +144,17 @@ const char *weft__default(const struct weft__config *config, char *origin, size_
     return NULL;
 }
 
-static bool wants_debug(const struct weft__config *config)
+/* Switches debug mode on where the environment or the configuration want it. */
+static int start_debug(struct weft__loop *loop, const struct weft__config *config)
 {
-    const char *value = weft__environment("WEFT_DEBUG");
+    const char *words = weft__environment("WEFT_DEBUG");
+    char origin[sizeof config->path + 16] = "WEFT_DEBUG";
 
-    value = value ? value : config->debug;
-    return *value && strcmp(value, "0") != 0;
+    if (!words) {
+        words = config->debug;
+        (void)snprintf(origin, sizeof origin, "%s:%d", config->path, config->debug_line);
+    }
+    return *words ? weft__hooks.observe(loop, words, origin) : 0;
 }
 
 /* A loop on the backend that is named, here or elsewhere; in `adopt` unless that is NULL. */
@@ -175,7 +180,14 @@ static int make_loop(const char *backend, void *adopt, weft_loop **ret_loop)
     if (r < 0) {
         return r;
     }
-    loop->debug = wants_debug(&config);
+    r = start_debug(loop, &config);
+    if (r < 0) {
+        struct weft__kept_words words = weft__words_keep();
+
+        (void)weft__loop_shut(loop);
+        weft__words_give_back(&words);
+        return r;
+    }
     *ret_loop = weft__loop_handle(loop);
     return 0;
 }

@@ -37,7 +37,14 @@ static void interrupt_await(struct weft__task *task)
     }
 }
 
-static const struct weft__wait wait_task = { "task", interrupt_await };
+static uint32_t awaited(const struct weft__task *task, struct weft__task **ret_tasks, uint32_t max)
+{
+    (void)max;
+    ret_tasks[0] = task->target;
+    return 1;
+}
+
+static const struct weft__wait wait_task = { "task", interrupt_await, awaited };
 
 /* Waits until it is done, spends a hold and reads the status. */
 static int await(weft_task *handle, struct weft__task **ret_self, void **ret_value)
@@ -54,13 +61,13 @@ static int await(weft_task *handle, struct weft__task **ret_self, void **ret_val
     }
     target = weft__task_at(handle, &r);
     if (!target) {
-        return weft__misuse(r);
+        return weft__misuse_of(r, handle);
     }
     if (target->loop != self->loop) {
         return weft__misuse(-EXDEV);
     }
     if (!target->outcome.holds) {
-        return weft__misuse(-ESRCH);
+        return weft__misuse_of(-ESRCH, handle);
     }
     target->outcome.holds--;
     if (target == self) {

@@ -59,6 +59,9 @@ weft_coro *weft_coro_new(const weft_coro_def *def, const void *args)
     if (def->args_size) {
         memcpy(coro->args, args, def->args_size);
     }
+    if (home && weft__coro_loop(coro)->observer) {
+        weft__hooks.made_coro(weft__coro_loop(coro), coro);
+    }
     return (weft_coro *)coro->handle;
 }
 
@@ -182,7 +185,7 @@ static int await(weft_coro *handle, struct weft__task **ret_task, void **ret_val
     uintptr_t own;
 
     if (!coro) {
-        return weft__misuse(r);
+        return weft__misuse_of(r, handle);
     }
     task = weft__self(&r);
     if (!task) {

@@ -222,7 +222,7 @@ static int await(weft_future *handle, struct weft__task **ret_task, void **ret_v
     struct weft__task *task;
 
     if (!future) {
-        return weft__misuse(r);
+        return weft__misuse_of(r, handle);
     }
     task = weft__self(&r);
     if (!task || task->loop != future->loop) {
@@ -230,7 +230,7 @@ static int await(weft_future *handle, struct weft__task **ret_task, void **ret_v
         return weft__misuse(task ? -EXDEV : (weft_future_unref(handle), r));
     }
     if (!future->outcome.holds) {
-        return weft__misuse(-ESRCH);
+        return weft__misuse_of(-ESRCH, handle);
     }
     *ret_task = task;
     future->outcome.holds--;

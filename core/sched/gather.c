@@ -239,7 +239,21 @@ static void pass_on(struct weft__task *task)
     }
 }
 
-static const struct weft__wait wait_gather = { "gather", pass_on };
+/* It waits for all of them. */
+static uint32_t gathered(const struct weft__task *task, struct weft__task **ret_tasks, uint32_t max)
+{
+    const struct set *set = task->target;
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < set->n && count < max; i++) {
+        if (set->watchers[i].outcome && set->watchers[i].task) {
+            ret_tasks[count++] = set->watchers[i].task;
+        }
+    }
+    return count;
+}
+
+static const struct weft__wait wait_gather = { "gather", pass_on, gathered };
 
 /* Gives up what was to be taken, when there is no way to wait for it. */
 static void abandon(const weft_awaitable *xs, size_t n)

@@ -354,7 +354,20 @@ static void interrupt_exit(struct weft__task *task)
     }
 }
 
-static const struct weft__wait wait_group = { "task group", interrupt_exit };
+/* It waits for all of them. */
+static uint32_t children(const struct weft__task *task, struct weft__task **ret_tasks, uint32_t max)
+{
+    const struct weft__group *group = task->target;
+    uint32_t count = 0;
+
+    for (const struct weft__list *link = group->children.next;
+         link != &group->children && count < max; link = link->next) {
+        ret_tasks[count++] = WEFT__CONTAINER(link, struct weft__child, link)->task;
+    }
+    return count;
+}
+
+static const struct weft__wait wait_group = { "task group", interrupt_exit, children };
 
 static void wait_for_children(struct weft__group *group, struct weft__task *task)
 {

@@ -38,6 +38,9 @@ WEFT__COLD int weft__loop_outside(struct weft__loop *loop)
 
     if ((hosted || atomic_load(&loop->running)) &&
         atomic_load(&loop->host.thread) != weft__this_thread()) {
+        if (loop->observer) {
+            weft__hooks.wrong_thread(loop);
+        }
         return -EXDEV;
     }
     if (hosted && !loop->closing) {

@@ -53,27 +53,40 @@ WEFT__COLD struct weft__loop *weft__loop_find(weft_loop *handle, int *ret_error)
 WEFT__COLD struct weft__fiber *weft__next_slow(struct weft__loop *loop)
 {
     struct weft__item *item = loop->first;
+    struct weft__task *from = loop->current;
 
-    if (loop->current && !loop->current->slot.guarded) {
-        weft__task_check_canary(loop->current);
+    if (from && !from->slot.guarded) {
+        weft__task_check_canary(from);
     }
     if (item && item->kind == WEFT__ITEM_TASK &&
         (loop->back_item.queued || !weft__loop_is_due(loop))) {
         weft__ready_pop(loop);
         loop->current = WEFT__CONTAINER(item, struct weft__task, item);
+        if (loop->observer) {
+            weft__hooks.step(loop, from, loop->current);
+        }
         return &loop->current->fiber;
     }
+    if (loop->observer) {
+        weft__hooks.step(loop, from, NULL);
+    }
     if (loop->back_item.queued) {
-        WEFT_ASSERT(item == &loop->back_item);
+        WEFT_ASSERT(loop->first == &loop->back_item);
         weft__ready_pop(loop);
     }
     loop->current = NULL;
     return &loop->fiber;
 }
 
+void weft__loop_see_all(struct weft__loop *loop, bool on)
+{
+    loop->sees_all = on || loop->stacks.unguarded;
+    loop->credit = loop->budget > loop->credit ? loop->budget : loop->credit;
+    loop->budget = loop->sees_all ? 0 : loop->credit;
+}
+
 /* How many turns there are until the clock is read again: as many as fit into the time between two
- * looks, going by the last ones, but no more than 64.  With unguarded stacks every switch is
- * seen. */
+ * looks, going by the last ones, but no more than 64. */
 static void adapt_turns(struct weft__loop *loop, int64_t now)
 {
     int64_t elapsed = now - loop->budgeted;
@@ -82,8 +95,7 @@ static void adapt_turns(struct weft__loop *loop, int64_t now)
     if (elapsed > 0) {
         turns = ((int64_t)loop->turns + 1) * WEFT__POLL_EVERY_NS / elapsed;
     }
-    turns = turns < 1 ? 1 : turns < WEFT__BUDGET ? turns : WEFT__BUDGET;
-    loop->turns = loop->stacks.unguarded ? 0 : (int32_t)turns;
+    loop->turns = (int32_t)(turns < 1 ? 1 : turns < WEFT__BUDGET ? turns : WEFT__BUDGET);
 }
 
 bool weft__loop_is_due(struct weft__loop *loop)
@@ -92,6 +104,13 @@ bool weft__loop_is_due(struct weft__loop *loop)
 
     if (loop->budget >= 0) {
         return false;
+    }
+    if (loop->sees_all && --loop->credit >= 0) {
+        loop->budget = 0;
+        return false;
+    }
+    if (loop->observer) {
+        weft__hooks.look(loop, 0);
     }
     if (loop->stop_at && weft__clock_now() >= loop->stop_at) {
         weft__loop_stop(loop);
@@ -107,7 +126,7 @@ bool weft__loop_is_due(struct weft__loop *loop)
         return true;
     }
     loop->budgeted = now;
-    loop->budget = loop->turns;
+    weft__loop_give_budget(loop);
     return false;
 }
 
@@ -197,6 +216,9 @@ int weft__loop_look(struct weft__loop *loop, bool may_wait)
     }
     if (n >= 0 && !busy) {
         weft__tap(WEFT_LOOP_WAITS, loop, weft__loop_deadline(loop));
+        if (loop->observer) {
+            weft__hooks.look(loop, 1);
+        }
         n = wait_for_world(loop);
         weft__tap(WEFT_LOOP_WOKE, loop, n);
     } else if (n >= 0 && (loop->watches_used || foreign)) {
@@ -211,7 +233,10 @@ int weft__loop_look(struct weft__loop *loop, bool may_wait)
     expire(loop, loop->polled);
     weft__inbox_take(loop);
     loop->budgeted = loop->polled;
-    loop->budget = loop->turns;
+    weft__loop_give_budget(loop);
+    if (loop->observer) {
+        weft__hooks.look(loop, -1);
+    }
     if (loop->shuffles) {
         weft__chance_order(loop);
     }
@@ -227,9 +252,16 @@ void weft__loop_give_turns(struct weft__loop *loop)
             struct weft__task *task = WEFT__CONTAINER(item, struct weft__task, item);
 
             loop->current = task;
+            if (loop->observer) {
+                weft__hooks.step(loop, NULL, task);
+            }
             weft__fiber_switch(&loop->fiber, &task->fiber, weft__task_entry);
         } else if (item->kind == WEFT__ITEM_HANDLE) {
             loop->budget--;
+            if (loop->observer) {
+                weft__hooks.callback(loop,
+                                     WEFT__CONTAINER(item, struct weft__handle, item)->callback);
+            }
             weft__handle_run(WEFT__CONTAINER(item, struct weft__handle, item));
         } else {
             loop->stopped = true;
@@ -329,10 +361,8 @@ int weft__loop_run_until(struct weft__loop *loop, struct weft__outcome *outcome,
     return 0;
 }
 
-void weft__report(struct weft__loop *loop, weft_report *report)
+void weft__report_as_it_is(struct weft__loop *loop, const weft_report *report)
 {
-    report->size = sizeof *report;
-    report->loop = weft__loop_handle(loop);
     if (weft__taps.report && weft__taps.report(report)) {
         return;
     }
@@ -340,5 +370,16 @@ void weft__report(struct weft__loop *loop, weft_report *report)
         loop->handler(report->loop, report, loop->handler_arg);
     } else {
         weft__hooks.report(report, loop->debug);
+    }
+}
+
+void weft__report(struct weft__loop *loop, weft_report *report)
+{
+    report->size = sizeof *report;
+    report->loop = weft__loop_handle(loop);
+    if (loop->observer) {
+        weft__hooks.deliver(loop, report);
+    } else {
+        weft__report_as_it_is(loop, report);
     }
 }

@@ -4,11 +4,12 @@
  *
  * Tasks and callbacks stand in one FIFO.  A task that has to wait switches directly to the next
  * task; the loop's own stack is visited when a callback is next, when nothing is ready, and when
- * the budget of turns is spent.  `budget` is also the one observation point: whoever wants to see
- * each turn sets it to 0. */
+ * the budget of turns is spent.  `budget` is also the one observation point: where each turn is to
+ * be seen it is 0 always (weft__loop_see_all()). */
 #ifndef WEFT_CORE_LOOP_H
 #define WEFT_CORE_LOOP_H
 
+#include "core/base/hook.h"
 #include "core/base/list.h"
 #include "core/base/pool.h"
 #include "core/fiber/fiber.h"
@@ -112,6 +113,8 @@ struct weft__loop {
     bool closing;
     bool ending; /* a task is being ended, on its own stack */
     bool debug;
+    bool sees_all; /* each turn goes through weft__next_slow(): somebody observes, or stacks have no
+                    * guards.  Then `budget` is 0 and the turns are counted in `credit` */
     bool said_unguarded;
     bool shuffles, fails; /* its backend chooses who goes first, and which calls fail */
     uint8_t stack_class; /* of tasks that do not ask */
@@ -124,6 +127,10 @@ struct weft__loop {
     int64_t due_since;  /* and when it was found to be; 0: it was for another reason */
     int64_t budgeted; /* when the budget was last set, */
     int32_t turns;    /* and to how much: what the next ones get */
+    int32_t credit;   /* what is left of it where sees_all is set */
+    struct weft__observer *observer; /* debug mode's; NULL: nobody observes */
+    uint32_t checks; /* and what it looks for; other threads read it */
+    bool gives_way;  /* the task that leaves has spent its budget, and did not ask to wait */
     uint64_t next_id, last_id; /* for tasks: a block of the process's numbers */
     struct weft__place place;  /* the context of the callback that runs */
     struct weft__list carried; /* weft__carried: the contexts of callbacks that are scheduled */
@@ -304,6 +311,16 @@ static inline bool weft__loop_is_inherited(const struct weft__loop *loop)
     return loop->epoch != *weft__fork_word;
 }
 
+/* Gives the loop the turns that come before the next look at the clock. */
+static inline void weft__loop_give_budget(struct weft__loop *loop)
+{
+    loop->credit = loop->turns;
+    loop->budget = loop->sees_all ? 0 : loop->turns;
+}
+
+/* From now on each turn is seen, or no more. */
+void weft__loop_see_all(struct weft__loop *loop, bool on);
+
 /* Looks at descriptors, clock and inbox; waits for them when nothing is ready and it may. */
 int weft__loop_look(struct weft__loop *loop, bool may_wait);
 
@@ -326,8 +343,9 @@ void weft__loop_stop(struct weft__loop *loop);
 /* After the budget of turns: whether the loop's own stack has to look at the world. */
 bool weft__loop_is_due(struct weft__loop *loop);
 
-/* Sends a report to the loop's handler, or prints it. */
+/* Sends a report to the loop's handler, or prints it; debug mode adds what it knows. */
 void weft__report(struct weft__loop *loop, weft_report *report);
+void weft__report_as_it_is(struct weft__loop *loop, const weft_report *report);
 
 /* Something is in the inbox: wakes the loop, once for all that it has not seen.  Any thread that
  * keeps it from being closed, and any signal handler. */

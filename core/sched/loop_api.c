@@ -54,9 +54,16 @@ int weft_loop_stop(weft_loop *handle)
 static const struct weft__loop *look_at(weft_loop *handle)
 {
     int r = 0;
-    const struct weft__loop *loop = weft__loop_of(handle, &r);
+    const struct weft__loop *loop = weft__running;
 
-    return loop || r != -EXDEV ? loop : weft__tag_address((uintptr_t)handle, WEFT__CELL_LOW);
+    if (!handle || (loop && (uintptr_t)handle == loop->handle)) {
+        return weft__loop_of(handle, &r);
+    }
+    loop = weft__tag_error(handle) ? NULL : weft__tag_address((uintptr_t)handle, WEFT__CELL_LOW);
+    if (!loop || __atomic_load_n(&loop->handle, __ATOMIC_RELAXED) != (uintptr_t)handle) {
+        return NULL;
+    }
+    return weft__loop_is_inherited(loop) || loop->closing ? NULL : loop;
 }
 
 bool weft_loop_is_running(weft_loop *handle)
@@ -100,11 +107,7 @@ int weft_loop_set_debug(weft_loop *handle, bool on)
     int r = 0;
     struct weft__loop *loop = weft__loop_of(handle, &r);
 
-    if (!loop) {
-        return r;
-    }
-    loop->debug = on;
-    return 0;
+    return loop ? weft__hooks.observe(loop, on ? "1" : "0", "weft_loop_set_debug()") : r;
 }
 
 bool weft_loop_get_debug(weft_loop *handle)

@@ -138,6 +138,7 @@ static void end_future(void *cell, void *arg)
 static void end_coro(void *cell, void *arg)
 {
     struct weft__coro *coro = cell;
+    struct weft__loop *loop = arg;
     const weft_coro_def *def = coro->frame.def;
     weft_report report = {
         .kind = WEFT_REPORT_CORO_NEVER_AWAITED,
@@ -147,7 +148,10 @@ static void end_coro(void *cell, void *arg)
         .line = (int)def->line,
     };
 
-    weft__report(arg, &report);
+    if (loop->observer) {
+        weft__hooks.origin(loop, coro->handle, &report);
+    }
+    weft__report(loop, &report);
     weft__coro_drop(coro);
 }
 
@@ -167,6 +171,9 @@ int weft__loop_shut(struct weft__loop *loop)
     int r;
 
     weft__tap(WEFT_LOOP_CLOSED, loop, 0);
+    if (loop->observer) {
+        weft__hooks.closes(loop);
+    }
     loop->closing = true; /* what reports and drop hooks call finds it closed */
     while (loop->attachments) {
         struct weft__attachment *attachment = loop->attachments;
@@ -182,6 +189,9 @@ int weft__loop_shut(struct weft__loop *loop)
     weft__watches_fini(loop);
     end_ready(loop);
     weft__signals_fini(loop);
+    if (loop->observer) {
+        weft__hooks.closed(loop);
+    }
     weft__inspect_remove(loop);
     weft__inbox_close(loop); /* other threads may still wake the backend until here */
     end_ready(loop);

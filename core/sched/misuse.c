@@ -5,6 +5,7 @@
 #include "core/sched/misuse.h"
 
 #include "core/base/error.h"
+#include "core/sched/loop.h"
 
 #include <errno.h>
 
@@ -39,4 +40,14 @@ WEFT__COLD int weft__misuse(int error)
         }
     }
     return error;
+}
+
+WEFT__COLD int weft__misuse_of(int error, const void *handle)
+{
+    struct weft__loop *loop = weft__running;
+
+    if (error == -ESRCH && loop && loop->observer) {
+        weft__hooks.stale(loop, handle);
+    }
+    return weft__misuse(error);
 }

@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/hook.h"
+#include "core/sched/misuse.h"
 #include "core/sched/overflow.h"
 
 #include <stdlib.h>
@@ -48,7 +49,7 @@ WEFT__COLD static void say_unguarded(struct weft__loop *loop)
 WEFT__COLD static void set_canary(struct weft__task *task)
 {
     *(uint64_t *)(void *)task->slot.low = WEFT__CANARY;
-    task->loop->turns = task->loop->budget = 0; /* each switch goes where it is looked at */
+    weft__loop_see_all(task->loop, true); /* each switch goes where it is looked at */
     if (!task->loop->said_unguarded) {
         say_unguarded(task->loop);
     }
@@ -56,7 +57,7 @@ WEFT__COLD static void set_canary(struct weft__task *task)
 
 /* Public structs have room to grow within their size. */
 _Static_assert(sizeof(void *) != 8 || sizeof(weft_task_options) == 64, "the public size");
-_Static_assert(sizeof(void *) != 8 || sizeof(weft_report) == 112, "the public size");
+_Static_assert(sizeof(void *) != 8 || sizeof(weft_report) == 192, "the public size");
 
 /* Lays the task out in its slot: descriptor, arguments, and the stack below them. */
 static WEFT__INLINE void lay_out(struct weft__task *task, struct weft__loop *loop,
@@ -97,6 +98,7 @@ static WEFT__INLINE void lay_out(struct weft__task *task, struct weft__loop *loo
     }
     task->id = next_id(loop);
     task->name[0] = '\0';
+    task->note = NULL;
     weft__fiber_init(&task->fiber, &task->slot, task->args);
     if (!task->slot.guarded) {
         set_canary(task);
@@ -156,6 +158,9 @@ static WEFT__INLINE struct weft__task *new_task(struct weft__loop *loop, weft_co
     if (weft__context_is_used()) {
         weft__task_inherit(task, options);
     }
+    if (loop->observer) {
+        weft__hooks.made(task);
+    }
     return task;
 }
 
@@ -187,6 +192,19 @@ struct weft__task *weft__task_make(struct weft__loop *loop, weft_coro *coro,
                                    const weft_task_options *options, int *ret_error)
 {
     return new_task(loop, coro, options, ret_error);
+}
+
+void weft__task_spend_last(struct weft__task *task)
+{
+    struct weft__loop *loop = task->loop;
+
+    if (loop->sees_all && loop->credit > 0) {
+        loop->credit--;
+        loop->budget = 0;
+        return;
+    }
+    loop->gives_way = true;
+    weft__task_yield(task);
 }
 
 void weft__task_begin(struct weft__task *task, const weft_task_options *options)
@@ -305,6 +323,9 @@ struct weft__fiber *weft__task_run(struct weft__task *task)
         return &loop->fiber; /* the body has forked, and this is the child: nobody gets a turn */
     }
     loop->ending = true; /* nor does it run on the loop's own stack */
+    if (loop->observer) {
+        weft__hooks.ended(task, status);
+    }
     if (!task->slot.guarded) {
         weft__task_check_canary(task);
     }
@@ -361,7 +382,7 @@ int weft_task_detach(weft_task *handle)
     struct weft__task *task = weft__task_of(handle, &r);
 
     if (!task || !task->outcome.holds) {
-        return r;
+        return r == -ESRCH ? weft__misuse_of(r, handle) : r;
     }
     weft__task_drop_hold(task, true);
     return 0;

@@ -26,6 +26,10 @@ struct weft__wait {
     /* A cancel has come: ends the wait with weft__wake(task, -ECANCELED), or cancels what the task
      * waits for, which ends the wait when it ends. */
     void (*interrupt)(struct weft__task *task);
+    /* The tasks on which the wait depends: each has to end, or to let go of something, before it
+     * can.  Returns how many were stored.  NULL: that is not known. */
+    uint32_t (*targets)(const struct weft__task *task, struct weft__task **ret_tasks,
+                        uint32_t max);
 };
 
 /* Who cancelled something, and why. */
@@ -73,6 +77,7 @@ struct weft__task {
     uint64_t id;             /* 1, 2, ...: by creation in the process */
     char name[WEFT__TASK_NAME_MAX]; /* "": not formatted yet, Task-<id> */
     struct weft__reason reason;      /* of the first of `cancels` */
+    struct weft__note *note;         /* what debug mode knows of it; NULL: nothing */
 };
 
 /* The living task of a handle, whatever loop it belongs to; NULL and -EINVAL, -ESRCH or its
@@ -255,12 +260,15 @@ int weft__task_wait_for(struct weft__task *task, struct weft__outcome *outcome,
 /* What weft_await_status() returns: the caller's own fate, with the status of what it awaited. */
 int weft__task_fate(const struct weft__task *task, int status, int *ret_status);
 
+/* The rare half of weft__task_spend_turn(). */
+void weft__task_spend_last(struct weft__task *task);
+
 /* Something that did not have to wait: takes a turn off the budget, and gives way when it is
  * spent. */
 static inline void weft__task_spend_turn(struct weft__task *task)
 {
     if (--task->loop->budget < 0) {
-        weft__task_yield(task);
+        weft__task_spend_last(task);
     }
 }
 

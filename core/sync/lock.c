@@ -31,7 +31,21 @@ void weft__owner_interrupt(struct weft__task *task)
     weft__waitq_interrupt(task);
 }
 
-const struct weft__wait weft__wait_lock = { "lock", weft__owner_interrupt };
+uint32_t weft__owner_awaited(const struct weft__task *task, struct weft__task **ret_tasks,
+                             uint32_t max)
+{
+    int r;
+    weft_task *const *owner = ((const weft_waiter *)task->target)->value;
+    struct weft__task *holder = owner && *owner ? weft__task_at(*owner, &r) : NULL;
+
+    if (!holder || !max) {
+        return 0; /* readers have none */
+    }
+    ret_tasks[0] = holder;
+    return 1;
+}
+
+const struct weft__wait weft__wait_lock = { "lock", weft__owner_interrupt, weft__owner_awaited };
 
 bool weft__owner_is_dead(weft_task *handle)
 {

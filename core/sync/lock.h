@@ -36,6 +36,10 @@ static inline struct weft__task *weft__owner_of(weft_task *owner, const struct w
  * weft__owner_interrupt() is what a cancel does to a waiter in such a line. */
 void weft__owner_interrupt(struct weft__task *task);
 
+/* Whom such a waiter waits for: the owner, where there is one. */
+uint32_t weft__owner_awaited(const struct weft__task *task, struct weft__task **ret_tasks,
+                             uint32_t max);
+
 /* Takes a lock from its owner and gives it to the next, or to nobody. */
 static inline void weft__lock_pass(weft_lock *lock, struct weft__task *from)
 {

@@ -16,8 +16,10 @@ struct rw_waiter {
     bool writes;
 };
 
-const struct weft__wait weft__wait_read = { "read lock", weft__owner_interrupt };
-const struct weft__wait weft__wait_write = { "write lock", weft__owner_interrupt };
+const struct weft__wait weft__wait_read = { "read lock", weft__owner_interrupt,
+                                            weft__owner_awaited };
+const struct weft__wait weft__wait_write = { "write lock", weft__owner_interrupt,
+                                             weft__owner_awaited };
 
 static void take(weft_rwlock *lock, struct weft__task *task, bool writes)
 {

@@ -25,7 +25,6 @@ static void with_host(void)
 {
     host_open();
     if (EQUAL(weft_loop_attach(backend(), host_loop(), &loop), 0)) {
-        EQUAL(weft_loop_set_debug(loop, true), 0);
         EQUAL(weft_loop_set_exception_handler(loop, keep_report, NULL), 0);
         attached();
         if (!weft_loop_is_closed(loop)) {

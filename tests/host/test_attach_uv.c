@@ -32,7 +32,6 @@ static void attach(void)
     EQUAL(uv_loop_init(&host), 0);
     handles = count_handles();
     EQUAL(weft_loop_attach(backend(), &host, &loop), 0);
-    EQUAL(weft_loop_set_debug(loop, true), 0);
     EQUAL(weft_loop_set_exception_handler(loop, keep_report, NULL), 0);
 }
 

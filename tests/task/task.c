@@ -289,7 +289,9 @@ weft_loop *open_loop(void)
     weft_loop *made = NULL;
 
     if (EQUAL(weft_loop_new(backend(), &made), 0)) {
-        EQUAL(weft_loop_set_debug(made, true), 0);
+        if (getenv("TASK_DEBUG")) {
+            EQUAL(weft_debug_set(made, getenv("TASK_DEBUG")), 0);
+        }
         EQUAL(weft_loop_set_exception_handler(made, keep_report, NULL), 0);
     }
     return made;

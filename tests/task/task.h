@@ -8,7 +8,8 @@
  *     IN_LOOP(stop_comes_first) { ... }              beside `loop`, which does not run
  *     ALONE(a_loop_needs_no_task) { ... }            without a loop
  *
- * and fails when it leaves a descriptor, a block of memory or an unread report. */
+ * and fails when it leaves a descriptor, a block of memory or an unread report.  With TASK_DEBUG in
+ * the environment the loops are in debug mode by these words. */
 #ifndef TESTS_TASK_TASK_H
 #define TESTS_TASK_TASK_H
 
@@ -35,7 +36,7 @@ const char *backend(void);
 const char *backend_name(void); /* the same without a mode: "uv" for "uv:guest" */
 bool is_virtual(void); /* its time is not real, and it watches nothing */
 
-/* The loop of IN_TASK and IN_LOOP, in debug mode. */
+/* The loop of IN_TASK and IN_LOOP; its handler gets what debug mode would print, too. */
 extern weft_loop *loop;
 
 /* One more loop, for who wants several; reports are kept, too. */

@@ -87,7 +87,7 @@ ALONE(debug_mode_comes_from_the_environment)
     static const struct {
         const char *value;
         bool on;
-    } cases[] = { { "1", true }, { "0", false }, { "", false }, { "yes", true }, { "00", true } };
+    } cases[] = { { "1", true }, { "0", false }, { "", false }, { "on", true }, { "off", false } };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         weft_loop *made = NULL;

@@ -11,7 +11,7 @@ static const weft_run_options *options(void)
 {
     static weft_run_options wanted;
 
-    wanted = (weft_run_options){ .backend = backend(), .debug = 1 };
+    wanted = (weft_run_options){ .backend = backend(), .debug_words = "awaits" };
     return &wanted;
 }
 

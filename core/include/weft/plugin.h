@@ -155,14 +155,31 @@ typedef struct weft_place {
     char file[256];
 } weft_place;
 
-/** A symboliser. */
+/** A stack of this process that is to be walked, and what is known of its registers. */
+typedef struct weft_stack {
+    uint32_t size;
+    uint32_t reserved;
+    uint64_t pc;            /* where it is */
+    uint64_t known;         /* a bit for each register whose value is known, */
+    uint64_t registers[64]; /* by its DWARF number on this machine */
+    uint64_t base, length;  /* the memory that was copied: its address and bytes, */
+    const void *memory;     /* and where the copy is */
+} weft_stack;
+
+/** A symboliser.  One thread at a time, not in a signal handler. */
 typedef struct weft_symboliser {
     uint32_t size;
     uint32_t reserved;
 
-    /** Names the place of an address in this process; any thread, not in a signal handler.
-     *  Returns 0, -ENOENT. */
+    /** Names the place of an address in this process.  Returns 0, -ENOENT. */
     int (*place)(void *self, const void *address, weft_place *ret_place);
+    /** Names all functions at an address: before the one that is there those that were compiled
+     *  into it, the innermost first.  Each of ret_places has its size set.  Returns how many, at
+     *  most `max`; -ENOENT.  NULL: only place(). */
+    int (*places)(void *self, const void *address, weft_place *ret_places, int max);
+    /** Walks a stack: the place where it is, plus one, then the return addresses.  Returns how
+     *  many, at most `max`; 0 when it does not know how.  NULL: it never does. */
+    int (*unwind)(void *self, const weft_stack *stack, const void **ret_addresses, int max);
 } weft_symboliser;
 
 /** A sink for reports. */
@@ -252,6 +269,8 @@ WEFT_PLUGIN_AT(weft_resolver, resolve, 8);
 WEFT_PLUGIN_AT(weft_resolver, ask, 32);
 WEFT_PLUGIN_AT(weft_place, file, 144);
 WEFT_PLUGIN_AT(weft_symboliser, place, 8);
+WEFT_PLUGIN_AT(weft_symboliser, unwind, 24);
+WEFT_PLUGIN_AT(weft_stack, memory, 552);
 WEFT_PLUGIN_AT(weft_sink, report, 8);
 WEFT_PLUGIN_AT(weft_instrument, event, 8);
 WEFT_PLUGIN_AT(weft_plugin, table, 40);

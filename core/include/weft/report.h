@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * Reports: what weft has to say when nobody asked: the one way in which it ever does.
  *
- * Each is a struct that goes to the loop's exception handler.  Without one it is printed, one line
- * to standard error; those marked "debug" only in debug mode. */
+ * Each is a struct that goes to the loop's exception handler.  Without one it is printed to
+ * standard error, as one line, to which debug mode adds what it knows; those marked "debug" only in
+ * debug mode (<weft/debug.h>). */
 #ifndef WEFT_REPORT_H
 #define WEFT_REPORT_H
 
@@ -23,7 +24,21 @@ typedef enum weft_report_kind {
     WEFT_REPORT_JOB_PENDING,         /* a job in a thread had not ended when its time was up */
     WEFT_REPORT_DESTROYED,           /* somebody waits for what was to be destroyed */
     WEFT_REPORT_LOCK_HELD,           /* a task ended and holds a lock */
+    WEFT_REPORT_SLOW,           /* debug: a task or callback kept the loop for `seconds` */
+    WEFT_REPORT_BLOCKED,        /* debug: and still does; printed only, by another thread */
+    WEFT_REPORT_LEAKS,          /* debug: what is left when the loop closes, as a tree */
+    WEFT_REPORT_DEADLOCK,       /* debug: tasks wait for each other, or nothing can ever happen */
+    WEFT_REPORT_CANCEL_IGNORED, /* debug: a task was cancelled and goes on */
+    WEFT_REPORT_STARVED,        /* debug: a task was ready, and had its turn after `seconds` */
+    WEFT_REPORT_WRONG_THREAD,   /* debug: a call from a thread that is not the loop's */
+    WEFT_REPORT_STALE,          /* debug: a handle was used when it was spent */
+    WEFT_REPORT_FD,             /* debug: a descriptor was closed twice, or while in use */
+    WEFT_REPORT_STACK_HIGH,     /* debug: a task has nearly used up its stack */
+    WEFT_REPORT_STACK_DEPTH,    /* debug: how much of their stacks tasks have used */
+    WEFT_REPORT_UNCLOSED,       /* debug: a stream, server, process ... was not closed */
 } weft_report_kind;
+
+struct weft_frame; /* a coroutine in a task's chain of calls: <weft/task.h> */
 
 /** One report; pointers are valid during the call.  `size` and `message` must be there. */
 typedef struct weft_report {
@@ -39,11 +54,24 @@ typedef struct weft_report {
     int line;
     const char *waiting; /* what a pending task waits for: "sleep", "task", ...; NULL */
     const char *job;     /* what runs in a thread, as the program calls it; NULL */
-    void *reserved[3];
+
+    /* What debug mode adds; NULL and 0 where it does not know.  Addresses are return addresses in
+     * this process, the innermost first: weft_debug_places() names them. */
+    double seconds;      /* how long it took, or has taken */
+    const char *what;    /* more about it: the system call, the reason of a cancel */
+    const struct weft_frame *frames; /* the task's coroutines, the innermost first */
+    const void *const *made;         /* where the task or coroutine was made */
+    const void *const *stack;        /* where the task is, or was meanwhile */
+    const struct weft_report *others; /* more tasks that it is about: of a deadlock, of a tree */
+    uint32_t frames_count, made_count, stack_count, others_count;
+    uint32_t depth;      /* in a tree of tasks: how deep this one is; 0: at its root */
+    uint32_t exact;      /* the first addresses of `stack` that are certain; others may be missing
+                          * or too many */
+    void *reserved[4];
 } weft_report;
 
 /** What weft_loop_set_exception_handler() calls; runs on the loop's thread, must not wait or close
- *  it. */
+ *  it.  WEFT_REPORT_BLOCKED, of which that thread cannot hear, never comes here. */
 typedef void weft_exception_handler(weft_loop *loop, const weft_report *report, void *arg);
 
 /** Sends this loop's reports to `handler` instead of standard error; NULL: back to that.

@@ -16,7 +16,7 @@ WEFT_BEGIN_DECLS
 typedef struct weft_run_options {
     const char *backend;                     /* a name for weft_loop_new(); NULL: its choice */
     int (*loop_factory)(weft_loop **ret_loop); /* makes the loop instead; it is closed at the end */
-    int debug;         /* 1 on, -1 off, 0: what WEFT_DEBUG says (on unless empty or "0") */
+    int debug;         /* 1 on, -1 off, 0: what WEFT_DEBUG says */
     size_t stack_size; /* of tasks that do not ask for one; 0: 128 KiB */
     bool no_overflow_report; /* leave SIGSEGV and SIGBUS alone, see below */
     int sigint;  /* whether Ctrl-C cancels main, see below: 0 and 1 yes, -1 no */
@@ -24,7 +24,8 @@ typedef struct weft_run_options {
     double shutdown_timeout; /* seconds for tasks that are cancelled at the end; 0: 10, INFINITY: as
                                 long as they need, < 0: none */
     double executor_timeout; /* then for jobs in threads; 0: 300 */
-    void *reserved[5];       /* zero */
+    const char *debug_words; /* what debug mode is to tell, as for weft_debug_set(); NULL: .debug */
+    void *reserved[4];       /* zero */
 } weft_run_options;
 
 /** Makes a loop, runs a coroutine in it as its main task, ends what is left and closes the loop.
@@ -53,10 +54,10 @@ typedef struct weft_run_options {
  *  All signal actions are put back; no signal mask is touched.
  *
  *  Returns main's status; -EINTR a signal ended it, or weft_loop_stop() (weft_error_detail() says
- *  which); -EINVAL a stack_size beyond 64 MiB or a NaN, -ESRCH a spent coroutine, -EBUSY a loop
- *  runs in this thread already, -ENOENT or the like no backend (see weft_error_detail()), -ENOMEM,
- *  -EMFILE, -EDEADLK on a backend with virtual time when nothing can ever happen.  Any thread.
- *  Source: asyncio.run(). */
+ *  which); -EINVAL a stack_size beyond 64 MiB, a NaN, or a word that debug mode does not know,
+ *  -ESRCH a spent coroutine, -EBUSY a loop runs in this thread already, -ENOENT or the like no
+ *  backend (see weft_error_detail()), -ENOMEM, -EMFILE, -EDEADLK on a backend with virtual time
+ *  when nothing can ever happen.  Any thread.  Source: asyncio.run(). */
 WEFT_API int weft_run(weft_coro *main, const weft_run_options *options);
 
 /** weft_run() for main(): returns an exit status, 0 to 255.

@@ -16,6 +16,7 @@
 #include <weft/condition.h>
 #include <weft/copy.h>
 #include <weft/coro.h>
+#include <weft/debug.h>
 #include <weft/dir.h>
 #include <weft/dns.h>
 #include <weft/error.h>
