@@ -30,6 +30,7 @@
 #include <weft/inline.h>
 #include <weft/io.h>
 #include <weft/limiter.h>
+#include <weft/listener.h>
 #include <weft/lock.h>
 #include <weft/loop.h>
 #include <weft/path.h>
@@ -46,6 +47,7 @@
 #include <weft/thread.h>
 #include <weft/thread_queue.h>
 #include <weft/ticker.h>
+#include <weft/transport.h>
 #include <weft/waitq.h>
 #include <weft/watch.h>
 #include <weft/whole_file.h>

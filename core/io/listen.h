@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * Sockets that listen: bound by the rules of asyncio's servers. */
+#ifndef WEFT_CORE_LISTEN_H
+#define WEFT_CORE_LISTEN_H
+
+#include "core/base/base.h"
+
+#include <sys/stat.h>
+#include <weft/address.h>
+
+/* A socket that is bound; a Unix socket's file is remembered. */
+struct weft__bound {
+    int fd;       /* -1: none */
+    bool is_file; /* it has one: */
+    char path[108];
+    dev_t device;
+    ino_t inode;
+};
+
+struct weft__listen_options {
+    int backlog;
+    bool reuse_address, reuse_port, keep_alive, no_delay;
+    unsigned mode; /* of a Unix socket's file; 0: as the umask has it */
+};
+
+/* Opens, binds and listens; the errors have words. */
+int weft__listen(const weft_address *address, const struct weft__listen_options *options,
+                 struct weft__bound *ret_bound);
+
+/* The port that a socket was given; 0: none. */
+int weft__bound_port(int fd);
+
+/* Closes it, and removes its file if that is still the one that it made and `keep` does not say
+ * otherwise. */
+void weft__bound_close(struct weft__bound *bound, bool keep);
+
+#endif
