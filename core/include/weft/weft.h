@@ -19,6 +19,7 @@
 #include <weft/debug.h>
 #include <weft/dir.h>
 #include <weft/dns.h>
+#include <weft/datagram.h>
 #include <weft/error.h>
 #include <weft/executor.h>
 #include <weft/event.h>

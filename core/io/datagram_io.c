@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT
+ * Datagrams sent and received, one or a batch at a time, and the errors that the network reports.
+ *
+ * The descriptor is ours alone: a wait needs no call to make sure whose number it is. */
+#include "core/io/datagram.h"
+#include "core/io/try.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#if defined(__linux__)
+#include <linux/errqueue.h>
+#endif
+
+/* The socket and the running task for a call that may wait; NULL and the error. */
+static struct weft__datagram *begin(weft_datagram *handle, struct weft__task **ret_task,
+                                    int *ret_error)
+{
+    struct weft__datagram *d = weft__datagram_of(handle, ret_error);
+
+    *ret_task = d ? weft__io_begin(ret_error) : NULL;
+    return *ret_task ? d : NULL;
+}
+
+static void set_family(weft_address *address)
+{
+    address->family =
+        address->length >= sizeof(sa_family_t) ? address->sockaddr.sa_family : AF_UNIX;
+    address->type = SOCK_DGRAM;
+}
+
+ssize_t weft_datagram_recvfrom(weft_datagram *handle, void *data, size_t size,
+                               weft_address *ret_from)
+{
+    int r = 0;
+    struct weft__task *task;
+    struct weft__datagram *d = begin(handle, &task, &r);
+    int fd = d ? d->fd : -1;
+
+    if (d && !data && size > 0) {
+        return -EINVAL;
+    }
+    while (d && r == 0) {
+        weft_address from = { .length = sizeof from.storage };
+        ssize_t n = WEFT__SYS(recvfrom(fd, data, size, MSG_TRUNC, ret_from ? &from.sockaddr : NULL,
+                                       ret_from ? &from.length : NULL));
+
+        if (n >= 0) {
+            if (ret_from) {
+                set_family(&from);
+                *ret_from = from;
+            }
+            weft__task_spend_turn(task);
+            return n;
+        }
+        r = weft__io_again(task, fd, WEFT_READABLE | WEFT__FD_OWNED);
+    }
+    return r;
+}
+
+ssize_t weft_datagram_sendto(weft_datagram *handle, const void *data, size_t size,
+                             const weft_address *to)
+{
+    int r = 0;
+    struct weft__task *task;
+    struct weft__datagram *d = begin(handle, &task, &r);
+    int fd = d ? d->fd : -1;
+
+    if (d && !data && size > 0) {
+        return -EINVAL;
+    }
+    while (d && r == 0) {
+        ssize_t n = WEFT__SYS(sendto(fd, data, size, MSG_NOSIGNAL, to ? &to->sockaddr : NULL,
+                                     to ? to->length : 0));
+
+        if (n >= 0) {
+            weft__task_spend_turn(task);
+            return n;
+        }
+        r = weft__io_again(task, fd, WEFT_WRITABLE | WEFT__FD_OWNED);
+    }
+    return r;
+}
+
+ssize_t weft_datagram_recv(weft_datagram *socket, void *data, size_t size)
+{
+    return weft_datagram_recvfrom(socket, data, size, NULL);
+}
+
+ssize_t weft_datagram_send(weft_datagram *socket, const void *data, size_t size)
+{
+    return weft_datagram_sendto(socket, data, size, NULL);
+}
+
+/* ---- batches ---- */
+
+/* What the system wants for a batch; `count` was cut to what there is room for. */
+struct batch {
+    struct mmsghdr headers[WEFT_DATAGRAM_BATCH];
+    struct iovec pieces[WEFT_DATAGRAM_BATCH];
+};
+
+static void prepare(struct batch *batch, const weft_datagram_item *items, int count,
+                    bool to_receive)
+{
+    for (int i = 0; i < count; i++) {
+        weft_address *address = items[i].address;
+
+        batch->pieces[i] = (struct iovec){ items[i].data, items[i].size };
+        batch->headers[i] = (struct mmsghdr){
+            .msg_hdr = { .msg_iov = &batch->pieces[i], .msg_iovlen = 1 }
+        };
+        if (address) {
+            batch->headers[i].msg_hdr.msg_name = &address->sockaddr;
+            batch->headers[i].msg_hdr.msg_namelen =
+                to_receive ? sizeof address->storage : address->length;
+        }
+    }
+}
+
+static int check_batch(const weft_datagram_item *items, int count)
+{
+    if (!items || count < 1) {
+        return -EINVAL;
+    }
+    count = count < WEFT_DATAGRAM_BATCH ? count : WEFT_DATAGRAM_BATCH;
+    for (int i = 0; i < count; i++) {
+        if (!items[i].data && items[i].size > 0) {
+            return -EINVAL;
+        }
+    }
+    return count;
+}
+
+static void store(const struct batch *batch, weft_datagram_item *items, int count)
+{
+    for (int i = 0; i < count; i++) {
+        items[i].length = batch->headers[i].msg_len;
+        if (items[i].address) {
+            items[i].address->length = batch->headers[i].msg_hdr.msg_namelen;
+            items[i].address->protocol = 0;
+            set_family(items[i].address);
+        }
+    }
+}
+
+/* One batch: how many, or what ends the call. */
+static int try_batch(struct weft__task *task, int fd, struct batch *batch, int count,
+                     uint32_t direction)
+{
+    int r = 0;
+
+    while (r == 0) {
+        int n = direction == WEFT_READABLE ?
+                    WEFT__SYS(recvmmsg(fd, batch->headers, (unsigned)count, MSG_TRUNC, NULL)) :
+                    WEFT__SYS(sendmmsg(fd, batch->headers, (unsigned)count, MSG_NOSIGNAL));
+
+        if (n >= 0) {
+            return n;
+        }
+        r = weft__io_again(task, fd, direction | WEFT__FD_OWNED);
+    }
+    return r;
+}
+
+int weft_datagram_recvmany(weft_datagram *handle, weft_datagram_item *items, int count)
+{
+    int r = 0;
+    struct weft__task *task;
+    struct weft__datagram *d = begin(handle, &task, &r);
+    struct batch batch;
+
+    if (!d) {
+        return r;
+    }
+    count = check_batch(items, count);
+    if (count < 0) {
+        return count;
+    }
+    prepare(&batch, items, count, true);
+    r = try_batch(task, d->fd, &batch, count, WEFT_READABLE);
+    if (r > 0) {
+        store(&batch, items, r);
+        weft__task_spend_turn(task);
+    }
+    return r;
+}
+
+int weft_datagram_sendmany(weft_datagram *handle, const weft_datagram_item *items, int count)
+{
+    int r = 0;
+    struct weft__task *task;
+    struct weft__datagram *d = begin(handle, &task, &r);
+    struct batch batch;
+
+    if (!d) {
+        return r;
+    }
+    count = check_batch(items, count);
+    if (count < 0) {
+        return count;
+    }
+    prepare(&batch, items, count, false);
+    r = try_batch(task, d->fd, &batch, count, WEFT_WRITABLE);
+    if (r > 0) {
+        weft__task_spend_turn(task);
+    }
+    return r;
+}
+
+/* ---- errors ---- */
+
+#if defined(IP_RECVERR) && defined(MSG_ERRQUEUE)
+
+static void read_report(const struct cmsghdr *control, weft_datagram_error_info *info)
+{
+    struct sock_extended_err report;
+    const char *by = (const char *)CMSG_DATA(control) + sizeof report;
+
+    memcpy(&report, CMSG_DATA(control), sizeof report);
+    info->error = -(int)report.ee_errno;
+    info->mtu = report.ee_errno == EMSGSIZE ? report.ee_info : 0;
+    if (report.ee_origin == SO_EE_ORIGIN_ICMP) {
+        info->by.length = sizeof(struct sockaddr_in);
+    } else if (report.ee_origin == SO_EE_ORIGIN_ICMP6) {
+        info->by.length = sizeof(struct sockaddr_in6);
+    }
+    if (info->by.length) {
+        memcpy(info->by.bytes, by, info->by.length);
+        set_family(&info->by);
+    }
+}
+
+int weft_datagram_error(weft_datagram *handle, weft_datagram_error_info *ret_error)
+{
+    int r = 0;
+    const struct weft__datagram *d = weft__datagram_of(handle, &r);
+    weft_datagram_error_info info = { .error = 0 };
+    char control[512];
+    struct msghdr message = { .msg_name = &info.to.sockaddr,
+                              .msg_namelen = sizeof info.to.storage,
+                              .msg_control = control,
+                              .msg_controllen = sizeof control };
+
+    if (!d || !ret_error) {
+        return d ? -EINVAL : r;
+    }
+    if (WEFT__SYS(recvmsg(d->fd, &message, MSG_ERRQUEUE)) < 0) {
+        return -errno;
+    }
+    info.to.length = message.msg_namelen;
+    set_family(&info.to);
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
+        if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+            (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR)) {
+            read_report(c, &info);
+        }
+    }
+    *ret_error = info;
+    return 0;
+}
+
+#else
+
+int weft_datagram_error(weft_datagram *handle, weft_datagram_error_info *ret_error)
+{
+    int r = 0;
+
+    (void)ret_error;
+    return weft__datagram_of(handle, &r) ? -EOPNOTSUPP : r;
+}
+
+#endif
