@@ -17,7 +17,8 @@
  *     -EOWNERDEAD   who held the lock has ended and did not release it
  *     -EINTR        the loop was stopped, or a signal came, before the result was there
  *     -EBADF        the loop is closed; no such descriptor
- *     -ECHILD       the process forked: this loop is the parent's
+ *     -ECHILD       the process forked: this loop is the parent's; another library took how a
+ *                   child ended
  *     -ENOENT       there is none: no such backend, no reason, no more
  *     -ESHUTDOWN    the group is not entered, or was left; the executor or queue was shut down
  *     -EPIPE        nobody is left to receive; the barrier was aborted or reset
@@ -27,7 +28,8 @@
  *     -EPROTO       a child ended without weft_started()
  *     -EOPNOTSUPP   this backend cannot
  *     -EINVAL       a bad argument (NULL, NaN, a size beyond the limit)
- *     -E2BIG        more than 4 KiB of arguments
+ *     -E2BIG        more than 4 KiB of arguments; more than a program can be given
+ *     -EMSGSIZE     more than the limit that was set
  *     -ENOMEM       no memory; nothing has changed
  *     -EMFILE       no more descriptors for this process
  *     -ENOSPC       the system watches no more descriptors for this user

@@ -36,6 +36,7 @@ typedef enum weft_report_kind {
     WEFT_REPORT_STACK_HIGH,     /* debug: a task has nearly used up its stack */
     WEFT_REPORT_STACK_DEPTH,    /* debug: how much of their stacks tasks have used */
     WEFT_REPORT_UNCLOSED,       /* debug: a stream, server, process ... was not closed */
+    WEFT_REPORT_PROCESS_RUNNING, /* a child that nobody freed was killed at its loop's close */
 } weft_report_kind;
 
 struct weft_frame; /* a coroutine in a task's chain of calls: <weft/task.h> */

@@ -35,6 +35,7 @@
 #include <weft/lock.h>
 #include <weft/loop.h>
 #include <weft/path.h>
+#include <weft/process.h>
 #include <weft/queue.h>
 #include <weft/report.h>
 #include <weft/run.h>

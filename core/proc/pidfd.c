@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ * Process descriptors. */
+#include "core/proc/pidfd.h"
+
+#include "core/base/mem.h"
+#include "core/proc/spawn.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
+
+#define ID_IS_PIDFD ((idtype_t)3) /* P_PIDFD */
+
+/* What PIDFD_GET_INFO fills in, from Linux 6.13 on; the exit status from 6.15 on. */
+struct info {
+    uint64_t mask; /* asked for, and what came */
+    uint64_t cgroup;
+    uint32_t pid, tgid, ppid;
+    uint32_t ids[8];     /* users and groups */
+    int32_t exit_status; /* as wait(2) has it */
+};
+#define INFO_EXIT (1u << 3)
+#define GET_INFO _IOWR(0xff, 11, struct info)
+
+_Static_assert(sizeof(struct info) == 64, "the kernel's first version");
+
+int weft__pidfd_open(pid_t pid)
+{
+    if (weft__proc_without(WEFT__NO_PIDFD)) {
+        return -1;
+    }
+    return (int)WEFT__SYS(syscall(SYS_pidfd_open, pid, 0u));
+}
+
+int weft__pidfd_signal(int pidfd, int signum)
+{
+    return syscall(SYS_pidfd_send_signal, pidfd, signum, NULL, 0u) < 0 ? -errno : 0;
+}
+
+/* Somebody else has reaped it, or nobody had to (SIGCHLD is ignored): the kernel may remember. */
+static int recall(int pidfd)
+{
+    struct info info = { .mask = INFO_EXIT };
+
+    if (pidfd < 0 || weft__proc_without(WEFT__NO_EXIT_INFO) || ioctl(pidfd, GET_INFO, &info) < 0 ||
+        !(info.mask & INFO_EXIT)) {
+        return -ECHILD;
+    }
+    return WIFSIGNALED(info.exit_status) ? 256 + WTERMSIG(info.exit_status) :
+                                           WEXITSTATUS(info.exit_status);
+}
+
+int weft__pidfd_reap(int pidfd, pid_t pid)
+{
+    siginfo_t info = { .si_pid = 0 };
+    int r = pidfd >= 0 ? waitid(ID_IS_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) :
+                         waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
+
+    if (r < 0) {
+        return errno == ECHILD ? recall(pidfd) : -EINPROGRESS;
+    }
+    if (info.si_pid == 0) {
+        return -EINPROGRESS;
+    }
+    return info.si_code == CLD_EXITED ? info.si_status & 0xff : 256 + info.si_status;
+}
+
+void weft__pidfd_await(int pidfd, pid_t pid)
+{
+    siginfo_t info;
+    int r;
+
+    do {
+        r = pidfd >= 0 ? waitid(ID_IS_PIDFD, (id_t)pidfd, &info, WEXITED | WNOWAIT) :
+                         waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
+    } while (r < 0 && errno == EINTR);
+}
