@@ -2,6 +2,7 @@
  * Files: operations on descriptors. */
 #include "core/base/mem.h"
 #include "core/io/file_op.h"
+#include "core/sched/fdwait.h"
 #include "core/sched/misuse.h"
 
 #include <fcntl.h>
@@ -36,7 +37,13 @@ int weft_file_close(int fd)
 {
     weft_backend_op op = { .opcode = WEFT_OP_CLOSE, .fd = fd };
 
-    return fd < 0 ? -EBADF : (int)weft__file_op_always(&op);
+    if (fd < 0) {
+        return -EBADF;
+    }
+    if (weft__running && !weft__loop_is_inherited(weft__running)) {
+        weft__fd_forget(weft__running, fd); /* should somebody have waited for it */
+    }
+    return (int)weft__file_op_always(&op);
 }
 
 /* The running task, for what may be done without a wait; NULL and the error. */
@@ -92,7 +99,7 @@ static bool read_quickly(struct weft__task *task, int fd, char *buffer, size_t s
     return true;
 }
 
-static int64_t read_at(int fd, void *buffer, size_t size, int64_t offset)
+static ssize_t read_at(int fd, void *buffer, size_t size, int64_t offset)
 {
     weft_backend_op op = { .opcode = WEFT_OP_READ, .fd = fd };
     size_t got = 0;
@@ -103,7 +110,7 @@ static int64_t read_at(int fd, void *buffer, size_t size, int64_t offset)
         return r < 0 ? r : -EINVAL;
     }
     if (read_quickly(task, fd, buffer, size, offset, &got)) {
-        return (int64_t)got;
+        return (ssize_t)got;
     }
     do {
         op.address = weft__op_pointer((char *)buffer + got);
@@ -112,21 +119,21 @@ static int64_t read_at(int fd, void *buffer, size_t size, int64_t offset)
         op.result = weft__file_op(&op);
         got += op.result > 0 ? (size_t)op.result : 0;
     } while (op.result == ONCE_MAX && got < size);
-    return op.result < 0 && got == 0 ? op.result : (int64_t)got;
+    return op.result < 0 && got == 0 ? (ssize_t)op.result : (ssize_t)got;
 }
 
-int64_t weft_file_read(int fd, void *buffer, size_t size)
+ssize_t weft_file_read(int fd, void *buffer, size_t size)
 {
     return read_at(fd, buffer, size, AT_ITS_PLACE);
 }
 
-int64_t weft_file_pread(int fd, void *buffer, size_t size, int64_t offset)
+ssize_t weft_file_pread(int fd, void *buffer, size_t size, int64_t offset)
 {
     return offset < 0 ? -EINVAL : read_at(fd, buffer, size, offset);
 }
 
 /* All of it: what was begun is not left in the middle, unless the system refuses to go on. */
-static int64_t write_at(int fd, const void *data, size_t size, int64_t offset)
+static ssize_t write_at(int fd, const void *data, size_t size, int64_t offset)
 {
     weft_backend_op op = { .opcode = WEFT_OP_WRITE, .fd = fd };
     size_t done = 0;
@@ -140,19 +147,19 @@ static int64_t write_at(int fd, const void *data, size_t size, int64_t offset)
         op.offset = offset < 0 ? UINT64_MAX : (uint64_t)offset + done;
         op.result = done == 0 ? weft__file_op(&op) : weft__file_op_always(&op);
         if (op.result < 0 || (op.result == 0 && size > 0)) {
-            return op.result < 0 ? op.result : -EIO;
+            return op.result < 0 ? (ssize_t)op.result : -EIO;
         }
         done += (size_t)op.result;
     } while (done < size);
-    return (int64_t)done;
+    return (ssize_t)done;
 }
 
-int64_t weft_file_write(int fd, const void *data, size_t size)
+ssize_t weft_file_write(int fd, const void *data, size_t size)
 {
     return write_at(fd, data, size, AT_ITS_PLACE);
 }
 
-int64_t weft_file_pwrite(int fd, const void *data, size_t size, int64_t offset)
+ssize_t weft_file_pwrite(int fd, const void *data, size_t size, int64_t offset)
 {
     return offset < 0 ? -EINVAL : write_at(fd, data, size, offset);
 }
@@ -162,7 +169,7 @@ static bool are_parts(const struct iovec *parts, int count, int64_t offset)
     return count >= 0 && count <= PARTS_MAX && (parts || count == 0) && offset >= AT_ITS_PLACE;
 }
 
-int64_t weft_file_readv(int fd, const struct iovec *parts, int count, int64_t offset)
+ssize_t weft_file_readv(int fd, const struct iovec *parts, int count, int64_t offset)
 {
     weft_backend_op op = {
         .opcode = WEFT_OP_READV,
@@ -172,7 +179,7 @@ int64_t weft_file_readv(int fd, const struct iovec *parts, int count, int64_t of
         .offset = offset < 0 ? UINT64_MAX : (uint64_t)offset,
     };
 
-    return are_parts(parts, count, offset) ? weft__file_op(&op) : -EINVAL;
+    return are_parts(parts, count, offset) ? (ssize_t)weft__file_op(&op) : -EINVAL;
 }
 
 /* Where in the parts `done` bytes are. */
@@ -187,7 +194,7 @@ static int part_of(const struct iovec *parts, int count, size_t *done)
 }
 
 /* What a write of several parts left out, one after the other. */
-static int64_t write_rest(int fd, const struct iovec *parts, int count, int64_t offset, size_t done)
+static ssize_t write_rest(int fd, const struct iovec *parts, int count, int64_t offset, size_t done)
 {
     size_t within = done;
     weft_backend_op op = { .opcode = WEFT_OP_WRITE, .fd = fd };
@@ -201,16 +208,16 @@ static int64_t write_rest(int fd, const struct iovec *parts, int count, int64_t 
             op.offset = offset < 0 ? UINT64_MAX : (uint64_t)offset + done;
             op.result = weft__file_op_always(&op);
             if (op.result <= 0) {
-                return op.result < 0 ? op.result : -EIO;
+                return op.result < 0 ? (ssize_t)op.result : -EIO;
             }
             within += (size_t)op.result;
             done += (size_t)op.result;
         }
     }
-    return (int64_t)done;
+    return (ssize_t)done;
 }
 
-int64_t weft_file_writev(int fd, const struct iovec *parts, int count, int64_t offset)
+ssize_t weft_file_writev(int fd, const struct iovec *parts, int count, int64_t offset)
 {
     weft_backend_op op = {
         .opcode = WEFT_OP_WRITEV,
@@ -221,7 +228,7 @@ int64_t weft_file_writev(int fd, const struct iovec *parts, int count, int64_t o
     };
     int64_t r = are_parts(parts, count, offset) ? weft__file_op(&op) : -EINVAL;
 
-    return r < 0 ? r : write_rest(fd, parts, count, offset, (size_t)r);
+    return r < 0 ? (ssize_t)r : write_rest(fd, parts, count, offset, (size_t)r);
 }
 
 int64_t weft_file_seek(int fd, int64_t offset, int whence)

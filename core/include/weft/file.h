@@ -24,7 +24,9 @@
 #ifndef WEFT_FILE_H
 #define WEFT_FILE_H
 
-#include <weft/common.h>
+#include <weft/common.h> /* first: it refuses where there may be no <sys/types.h> */
+
+#include <sys/types.h>
 
 WEFT_BEGIN_DECLS
 
@@ -59,14 +61,14 @@ WEFT_API int weft_file_close(int fd);
  *  of a file that was truncated meanwhile); -EBADF, -EISDIR, -EIO.  Where all is in memory already
  *  (and 256 KiB at the most are asked for) no thread is needed: that costs what read(2) costs.
  *  Source: read(2). */
-WEFT_API int64_t weft_file_read(int fd, void *buffer, size_t size);
+WEFT_API ssize_t weft_file_read(int fd, void *buffer, size_t size);
 
 /** Reads from a place in the file, and leaves where it stands; tasks may do so side by side.
  *
  *  offset  in bytes, from the beginning; below 0 is -EINVAL.
  *
  *  Returns as weft_file_read(); -ESPIPE.  Source: pread(2). */
-WEFT_API int64_t weft_file_pread(int fd, void *buffer, size_t size, int64_t offset);
+WEFT_API ssize_t weft_file_pread(int fd, void *buffer, size_t size, int64_t offset);
 
 /** Writes where the file stands, or, with O_APPEND, at its end.
  *
@@ -75,11 +77,11 @@ WEFT_API int64_t weft_file_pread(int fd, void *buffer, size_t size, int64_t offs
  *  Returns `size`, never less; an error, after which some of it may be written: -ENOSPC, -EDQUOT
  *  the disk is full, -EFBIG a limit on the file's size, -EBADF, -EPIPE, -EIO.  SIGXFSZ and SIGPIPE
  *  do not come.  A write that has begun is not cancelled.  Source: write(2). */
-WEFT_API int64_t weft_file_write(int fd, const void *data, size_t size);
+WEFT_API ssize_t weft_file_write(int fd, const void *data, size_t size);
 
 /** Writes at a place in the file, and leaves where it stands; the rest as weft_file_write().
  *  Source: pwrite(2). */
-WEFT_API int64_t weft_file_pwrite(int fd, const void *data, size_t size, int64_t offset);
+WEFT_API ssize_t weft_file_pwrite(int fd, const void *data, size_t size, int64_t offset);
 
 /** Reads into several buffers in their order.
  *
@@ -87,11 +89,11 @@ WEFT_API int64_t weft_file_pwrite(int fd, const void *data, size_t size, int64_t
  *  offset  a place in the file; -1: where it stands, which moves on.
  *
  *  Returns as weft_file_pread().  Source: preadv(2), readv(2). */
-WEFT_API int64_t weft_file_readv(int fd, const struct iovec *parts, int count, int64_t offset);
+WEFT_API ssize_t weft_file_readv(int fd, const struct iovec *parts, int count, int64_t offset);
 
 /** Writes several buffers in their order; all of it, as weft_file_write().
  *  Source: pwritev(2), writev(2). */
-WEFT_API int64_t weft_file_writev(int fd, const struct iovec *parts, int count, int64_t offset);
+WEFT_API ssize_t weft_file_writev(int fd, const struct iovec *parts, int count, int64_t offset);
 
 /** Moves to another place in the file: SEEK_SET, SEEK_CUR, SEEK_END; SEEK_DATA and SEEK_HOLE where
  *  the system has them.

@@ -32,6 +32,7 @@
 #include <weft/io.h>
 #include <weft/limiter.h>
 #include <weft/listener.h>
+#include <weft/lines.h>
 #include <weft/lock.h>
 #include <weft/loop.h>
 #include <weft/path.h>
