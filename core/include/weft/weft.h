@@ -35,6 +35,7 @@
 #include <weft/lines.h>
 #include <weft/lock.h>
 #include <weft/loop.h>
+#include <weft/notify.h>
 #include <weft/path.h>
 #include <weft/process.h>
 #include <weft/queue.h>
