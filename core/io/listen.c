@@ -43,7 +43,13 @@ static int set_options(int fd, int family, const struct weft__listen_options *op
     r = r < 0 ? r : options->reuse_port ? -EOPNOTSUPP : 0;
 #endif
     r = r < 0 ? r : set(fd, SOL_SOCKET, SO_KEEPALIVE, options->keep_alive);
-    r = r < 0 ? r : set(fd, IPPROTO_IPV6, IPV6_V6ONLY, family == AF_INET6);
+    if (r >= 0 && family == AF_INET6) {
+        int only = !options->dual_stack;
+
+        if (WEFT__SYS(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only)) < 0) {
+            r = -errno;
+        }
+    }
     /* Those that are accepted inherit it: a call less for each. */
     return r < 0 ? r : set(fd, IPPROTO_TCP, TCP_NODELAY, options->no_delay && is_ip);
 }

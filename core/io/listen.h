@@ -20,6 +20,7 @@ struct weft__bound {
 struct weft__listen_options {
     int backlog;
     bool reuse_address, reuse_port, keep_alive, no_delay;
+    bool dual_stack; /* an IPv6 socket takes IPv4, too */
     unsigned mode; /* of a Unix socket's file; 0: as the umask has it */
 };
 

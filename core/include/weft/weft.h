@@ -43,6 +43,7 @@
 #include <weft/run.h>
 #include <weft/rwlock.h>
 #include <weft/scope.h>
+#include <weft/serve.h>
 #include <weft/signal.h>
 #include <weft/select.h>
 #include <weft/semaphore.h>
