@@ -132,6 +132,9 @@ static inline size_t weft__transport_kept(const struct weft__transport *transpor
     return transport->kept.end - transport->kept.start;
 }
 
+/* Both marks as they are meant: -1 is what follows from the other one.  0 or -EINVAL. */
+int weft__limits_resolve(ssize_t *high, ssize_t *low);
+
 /* In transport_read.c: the channel's callback. */
 void weft__transport_event(void *transport);
 

@@ -299,6 +299,15 @@ size_t weft_transport_get_write_buffer_size(weft_transport *handle)
     return t ? weft__transport_kept(t) : 0;
 }
 
+int weft__limits_resolve(ssize_t *high, ssize_t *low)
+{
+    if (*high == -1) {
+        *high = *low == -1 ? WEFT__HIGH_WATER : *low > SSIZE_MAX / 4 ? SSIZE_MAX : 4 * *low;
+    }
+    *low = *low == -1 ? *high / 4 : *low;
+    return *low < 0 || *high < *low ? -EINVAL : 0;
+}
+
 int weft_transport_set_write_buffer_limits(weft_transport *handle, ssize_t high, ssize_t low)
 {
     int r = 0;
@@ -307,12 +316,9 @@ int weft_transport_set_write_buffer_limits(weft_transport *handle, ssize_t high,
     if (!t) {
         return r;
     }
-    if (high == -1) {
-        high = low == -1 ? WEFT__HIGH_WATER : low > SSIZE_MAX / 4 ? SSIZE_MAX : 4 * low;
-    }
-    low = low == -1 ? high / 4 : low;
-    if (low < 0 || high < low) {
-        return -EINVAL;
+    r = weft__limits_resolve(&high, &low);
+    if (r < 0) {
+        return r;
     }
     t->high = (size_t)high;
     t->low = (size_t)low;

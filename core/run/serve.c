@@ -365,7 +365,7 @@ static void tell_statuses(const struct weft__serve *serve, int error)
     }
 }
 
-/* Begins all threads, and in a loop that takes the signals waits for their end. */
+/* Begins all threads, and in a loop that takes the signals waits for their end.  Closes that. */
 static int serve_all(struct weft__serve *serve, weft_runner *runner)
 {
     struct end end = { .left = 0 };
@@ -382,6 +382,7 @@ static int serve_all(struct weft__serve *serve, weft_runner *runner)
     if (!end.late && end.left > 0) {
         join_all(serve, &end);
     }
+    weft_runner_close(runner); /* the task may still be there, if its loop has failed */
     tell_statuses(serve, r);
     if (!end.late) {
         free_serve(serve);
@@ -411,7 +412,9 @@ int weft_serve_threads(unsigned threads, weft_worker_main *main, void *arg,
         return r;
     }
     serve = prepare(threads ? threads : cpus(), main, arg, options);
-    r = serve ? serve_all(serve, &runner) : -ENOMEM;
-    weft_runner_close(&runner);
-    return r;
+    if (!serve) {
+        weft_runner_close(&runner);
+        return -ENOMEM;
+    }
+    return serve_all(serve, &runner);
 }

@@ -413,11 +413,19 @@ ALONE(without_a_number_there_are_as_many_as_cpus)
 
 /* Faults, in whichever thread. */
 
+static atomic_int mains;
+
+static void lose_main(void *unused)
+{
+    (void)unused;
+    atomic_fetch_sub(&mains, 1);
+}
+
 WEFT_ASYNC(listens_shortly, (weft_worker *, worker))
 {
     int fd = -1, r;
 
-    ended(NULL);
+    lose_main(NULL);
     r = weft_worker_listen(worker, "127.0.0.1", 0, NULL, &fd);
     if (r == 0) {
         close(fd);
@@ -428,15 +436,18 @@ WEFT_ASYNC(listens_shortly, (weft_worker *, worker))
 
 static weft_coro *counted_main(weft_worker *worker)
 {
-    begun();
-    return weft_coro_on_drop(listens_shortly(worker), ended, NULL);
+    atomic_fetch_add(&mains, 1);
+    return weft_coro_on_drop(listens_shortly(worker), lose_main, NULL);
 }
 
 static int serves_in_threads(void)
 {
     weft_serve_options options = { .backend = backend() };
 
-    return tried(weft_serve_threads(2, counted_main, NULL, &options));
+    int r = weft_serve_threads(2, counted_main, NULL, &options);
+
+    EQUAL(atomic_load(&mains), 0);
+    return tried(r);
 }
 
 EACH_FAULT_WHILE_IT(serves_in_threads)

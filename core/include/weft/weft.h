@@ -20,6 +20,7 @@
 #include <weft/dir.h>
 #include <weft/dns.h>
 #include <weft/datagram.h>
+#include <weft/datagram_transport.h>
 #include <weft/error.h>
 #include <weft/executor.h>
 #include <weft/event.h>
