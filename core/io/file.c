@@ -245,7 +245,7 @@ int64_t weft_file_seek(int fd, int64_t offset, int whence)
 
 int weft_file_stat(int fd, struct stat *ret_stat)
 {
-    struct stat found;
+    struct stat found = { 0 };
     weft_backend_op op = {
         .opcode = WEFT__OP_FSTAT,
         .fd = fd,

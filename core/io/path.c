@@ -36,7 +36,7 @@ static int call_with(weft_backend_op *op, const char *other)
 
 static int look(const char *path, uint32_t flags, struct stat *ret_stat)
 {
-    struct stat found;
+    struct stat found = { 0 };
     weft_backend_op op = on(WEFT__OP_STAT, path);
     int r;
 
