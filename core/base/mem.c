@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 _Atomic long weft__fault_countdown = -1;
 
@@ -121,4 +122,11 @@ void weft__free(void *memory)
 size_t weft__alloc_live(void)
 {
     return atomic_load_explicit(&live, memory_order_relaxed);
+}
+
+bool weft__advice_is_void(void *page, size_t size)
+{
+    const int nonsense = 0x7ffffff0; /* to every kernel */
+
+    return madvise(page, size, nonsense) == 0;
 }

@@ -49,4 +49,8 @@ void weft__fault_ask(int (*source)(void *arg), void *arg);
 #define WEFT__SYS(call) (weft__fault_errno() ? -1 : (call))
 int weft__fault_errno(void);
 
+/* Whether madvise(2) says yes to anything and does nothing, as an emulator's does (qemu-user 7.2):
+ * then advice that must be taken has to be given in another way.  `page` is any. */
+bool weft__advice_is_void(void *page, size_t size);
+
 #endif

@@ -35,7 +35,6 @@
 #define SLAB_MAX_BYTES ((size_t)64 << 20) /* a mapping, unless a single slot is larger */
 #define GUARD_BYTES ((size_t)12 << 10)    /* a larger one would cost too much of the page tables */
 #define GUARD_BATCH 16u                   /* slots that get their guards in one call */
-#define NO_ADVICE 0x7ffffff0              /* what no kernel knows as advice to madvise(2) */
 #define DEFAULT_MAP_COUNT 65530L          /* vm.max_map_count, should /proc not be there */
 
 struct weft__stack_guards weft__stack_guards = { .budget = -1 };
@@ -152,8 +151,7 @@ static int guard(void *address, size_t size)
 {
     int kind = weft__stack_guards.kind;
 
-    /* An emulator that takes any advice for a hint (qemu-user 7.2) would not guard anything. */
-    if (kind == WEFT__GUARD_UNKNOWN && madvise(address, size, NO_ADVICE) == 0) {
+    if (kind == WEFT__GUARD_UNKNOWN && weft__advice_is_void(address, size)) {
         kind = WEFT__GUARD_MAPPING;
     }
     if (kind != WEFT__GUARD_MAPPING) {

@@ -38,7 +38,7 @@ static int map(void)
         return -errno;
     }
 #ifdef MADV_WIPEONFORK
-    if (WEFT__SYS(madvise(page, size, MADV_WIPEONFORK)) < 0)
+    if (weft__advice_is_void(page, size) || WEFT__SYS(madvise(page, size, MADV_WIPEONFORK)) < 0)
 #endif
     {
         r = weft__fault();
