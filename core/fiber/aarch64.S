@@ -11,6 +11,8 @@
  * fpcr is loaded only where it differs: writing it waits for all floating-point work.  The return
  * address is not signed (no PAC); branch targets are marked (BTI). */
 
+#include "core/fiber/asm.h"
+
 #define SP  0 /* struct weft__fiber; fiber.h asserts both */
 #define TOP 8
 #define FRAME 176
@@ -19,11 +21,7 @@
 
 /* void weft__fiber_swap(struct weft__fiber *from, struct weft__fiber *to,
  *                       weft__fiber_entry *entry); */
-    .globl  weft__fiber_swap
-    .hidden weft__fiber_swap
-    .type   weft__fiber_swap, %function
-    .p2align 6
-weft__fiber_swap:
+    function weft__fiber_swap
     .cfi_startproc
     hint    #34                 /* bti c */
     ldr     x9, [x1, #SP]
@@ -129,8 +127,9 @@ weft__fiber_swap:
     mrs     x10, fpcr
     b       .Lresume
     .cfi_endproc
-    .size   weft__fiber_swap, . - weft__fiber_swap
+    end_function weft__fiber_swap
 
+#ifdef __ELF__
     .section .note.GNU-stack, "", %progbits
 
 /* BTI (bit 0); neither PAC (bit 1) nor GCS (bit 2): a shadow stack would have to be switched. */
@@ -144,3 +143,4 @@ weft__fiber_swap:
     .word   4
     .word   1
     .word   0
+#endif

@@ -15,6 +15,8 @@
  * One function makes all switches and is left by `ret`: a fiber is mostly continued from the call
  * site at which it was left, and then the processor knows where `ret` goes. */
 
+#include "core/fiber/asm.h"
+
 #define SP  0 /* struct weft__fiber; fiber.h asserts both */
 #define TOP 8
 
@@ -22,11 +24,7 @@
 
 /* void weft__fiber_swap(struct weft__fiber *from, struct weft__fiber *to,
  *                       weft__fiber_entry *entry); */
-    .globl  weft__fiber_swap
-    .hidden weft__fiber_swap
-    .type   weft__fiber_swap, @function
-    .p2align 6
-weft__fiber_swap:
+    function weft__fiber_swap
     .cfi_startproc
     endbr64
     movq    SP(%rsi), %rax      /* first, for stmxcsr makes it wait */
@@ -101,15 +99,20 @@ weft__fiber_swap:
     movzwl  4(%rax), %ecx
     jmp     .Lresume
     .cfi_endproc
-    .size   weft__fiber_swap, . - weft__fiber_swap
+    end_function weft__fiber_swap
 
 /* What a process begins with: all exceptions masked, round to nearest; x87 with 64 bits. */
+#ifdef __APPLE__
+    .section __TEXT, __const
+#else
     .section .rodata.cst8, "aM", @progbits, 8
+#endif
     .p2align 3
 .Lcontrol:
     .long   0x1f80
     .long   0x37f
 
+#ifdef __ELF__
     .section .note.GNU-stack, "", @progbits
 
 /* CET: indirect branches (bit 0) are marked; shadow stacks (bit 1) would have to be switched. */
@@ -123,3 +126,4 @@ weft__fiber_swap:
     .long   4
     .long   1
     .long   0
+#endif

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * The note by which a tool finds the root (sched/inspect.h) in a stripped, static or relocated
  * image. */
+#ifdef __APPLE__ /* Mach-O has neither notes nor such differences: an address in a section */
+        .section __DATA, __weft_note
+        .balign 8
+        .globl  _weft__inspect_note
+        .private_extern _weft__inspect_note
+_weft__inspect_note:
+        .quad   _weft__inspect_root
+#else
         .section .note.weft, "a", %note
         .balign 4
         .globl  weft__inspect_note      /* the root points back: static links take this along */
@@ -17,3 +25,4 @@ weft__inspect_note:
         .size   weft__inspect_note, . - weft__inspect_note
 
         .section .note.GNU-stack, "", %progbits
+#endif
