@@ -74,17 +74,29 @@ const char *weft__call_name(long number)
 #define CALL(name) { SYS_##name, #name },
         CALL(read) CALL(write) CALL(readv) CALL(writev) CALL(pread64) CALL(pwrite64) CALL(close)
             CALL(fsync) CALL(fdatasync) CALL(sync) CALL(nanosleep) CALL(clock_nanosleep) CALL(ppoll)
-                CALL(pselect6) CALL(epoll_pwait) CALL(connect) CALL(accept) CALL(accept4)
+                CALL(pselect6) CALL(epoll_pwait) CALL(connect) CALL(accept4)
                     CALL(sendto) CALL(recvfrom) CALL(sendmsg) CALL(recvmsg) CALL(wait4) CALL(waitid)
                         CALL(futex) CALL(flock) CALL(fcntl) CALL(ioctl) CALL(openat) CALL(fallocate)
                             CALL(ftruncate) CALL(renameat2) CALL(unlinkat) CALL(getdents64)
-                                CALL(msync) CALL(mmap) CALL(munmap) CALL(madvise)
-                                    CALL(rt_sigtimedwait) CALL(semtimedop) CALL(msgrcv) CALL(splice)
+                                CALL(msync) CALL(munmap) CALL(madvise)
+                                    CALL(rt_sigtimedwait) CALL(msgrcv) CALL(splice)
                                         CALL(sendfile) CALL(execve) CALL(getrandom)
 #ifdef SYS_open
-                                            CALL(open) CALL(stat) CALL(poll) CALL(select)
+                                            CALL(open) CALL(stat) CALL(poll)
                                                 CALL(epoll_wait) CALL(rename) CALL(unlink)
                                                     CALL(pause)
+#endif
+#ifdef SYS_accept /* not on i386 and s390x */
+                                                        CALL(accept)
+#endif
+#ifdef SYS_semtimedop
+                                                        CALL(semtimedop)
+#endif
+#ifdef SYS_mmap /* 32-bit ARM has mmap2 and _newselect alone */
+                                                        CALL(mmap)
+#endif
+#ifdef SYS_select
+                                                            CALL(select)
 #endif
 #undef CALL
     };

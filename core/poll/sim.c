@@ -45,7 +45,7 @@ typedef struct sim_options {
 typedef struct sim_poller {
     const weft_backend_core *core;
     _Atomic int64_t now; /* other threads may ask what time it is */
-    atomic_bool woken;   /* with wake[1] all that other threads and signal handlers touch */
+    atomic_uint woken;   /* with wake[1] all that other threads and signal handlers touch */
     sim_options options;
     uint64_t random;    /* the state of the world's dice */
     int wake[2];        /* a pipe, for real waits; -1: there are none */
@@ -54,7 +54,7 @@ typedef struct sim_poller {
     uint32_t count, capacity;
 } sim_poller;
 
-_Static_assert(ATOMIC_BOOL_LOCK_FREE == 2, "a signal handler may wake only without locks");
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler may wake only without locks");
 
 /* splitmix64: the next number, 0 to count - 1. */
 static uint64_t dice(sim_poller *sim, uint64_t count)
@@ -215,7 +215,7 @@ static int sim_open(const weft_backend_core *core, const weft_backend_request *r
     }
     *sim = (sim_poller){ .core = core, .options = options, .wake = { -1, -1 } };
     atomic_init(&sim->now, options.start * SECOND);
-    atomic_init(&sim->woken, false);
+    atomic_init(&sim->woken, 0);
     if (options.fds) {
         r = grow(sim);
         r = r < 0 ? r : open_wake(sim);
@@ -339,7 +339,7 @@ static int look(sim_poller *sim, int milliseconds, weft_backend_event *ret_event
         return r < 0 ? -errno : 0;
     }
     while (read(sim->wake[0], bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes)) {}
-    atomic_store(&sim->woken, false);
+    atomic_store(&sim->woken, 0);
     return harvest(sim, ret_events, max);
 }
 
@@ -362,7 +362,7 @@ static int sim_wait(void *be, int64_t deadline, weft_backend_event *ret_events, 
 {
     sim_poller *sim = be;
     int r = 0;
-    if (atomic_exchange(&sim->woken, false) && !sim->options.fds) {
+    if (atomic_exchange(&sim->woken, 0) && !sim->options.fds) {
         return 0;
     }
     if (sim->options.fds) {
@@ -386,7 +386,7 @@ static int sim_wake(void *be)
 {
     sim_poller *sim = be;
     int saved = errno, r = 0;
-    atomic_store(&sim->woken, true);
+    atomic_store(&sim->woken, 1);
     if (sim->wake[1] >= 0 && write(sim->wake[1], "", 1) < 0 && errno != EAGAIN) {
         r = -errno;
     }
@@ -397,7 +397,7 @@ static int sim_wake(void *be)
 static int sim_fork_child(void *be)
 {
     sim_poller *sim = be;
-    atomic_store(&sim->woken, false); /* that wake was the parent's */
+    atomic_store(&sim->woken, 0); /* that wake was the parent's */
     close_wake(sim);
     return sim->options.fds ? open_wake(sim) : 0;
 }

@@ -46,7 +46,7 @@ struct weft__carried {
 };
 
 _Static_assert(sizeof(void *) != 8 || sizeof(struct weft__handle) == 64, "one cache line");
-_Static_assert(offsetof(struct weft__handle, item) == offsetof(struct weft__cell, next), "a cell");
+_Static_assert(offsetof(struct weft__handle, item) >= offsetof(struct weft__cell, next), "a cell");
 
 /* Calls a handle whose turn it is, and gives back the loop's hold. */
 void weft__handle_run(struct weft__handle *handle);

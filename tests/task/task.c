@@ -118,9 +118,9 @@ int many(int number)
         return number < 2000 ? number : 2000;
     }
 #endif
-    /* 4 GiB have room for 28,000 stacks of 128 KiB, 65,530 mappings for half as many guards. */
+    /* 4 GiB have room for 28,000 stacks of 128 KiB, and a quarter of 65,530 mappings are guards. */
     if (sizeof(void *) < 8 || weft__stack_guards.kind == WEFT__GUARD_MAPPING) {
-        return number < 10000 ? number : 10000;
+        return number < 5000 ? number : 5000;
     }
     return number;
 }

@@ -55,7 +55,7 @@ typedef struct weft_clause {
     int fd;         /* for a clause about a descriptor */
     void *object;   /* what it is about; borrowed during the call */
     void *item;     /* what goes in, or where to put what comes out: untouched unless it happens */
-    void *priv[12]; /* the select's */
+    uint64_t priv[12]; /* the select's */
 } weft_clause;
 
 /** Waits until one of several things happens.
