@@ -218,10 +218,10 @@ int weft__backend_find(const char *name, struct weft__text *why, const weft_back
         *ret_backend = search.backend;
         return 0;
     }
-    if (r == -ENOENT || r == -ENOSYS) {
+    if (r == -ENOENT) {
         weft__backend_names(why);
     }
-    if ((r == -ENOENT || r == -ELIBACC) && package_of(name)) {
+    if ((r == -ENOENT || r == -ELIBACC) && package_of(name) && weft__loads_files()) {
         weft__text_add(why, "; Debian has it in the package %s", package_of(name));
     }
     return r;

@@ -99,13 +99,8 @@ int weft__file_open(const char *path, const char *symbol, struct weft__text *why
                     const void **ret_symbol)
 {
     void *image;
-    int r;
+    int r = check_path(path, why);
 
-    if (!dlopen(NULL, RTLD_NOW)) { /* musl: not even itself */
-        weft__text_add(why, "this program is linked statically and cannot load any, ");
-        return -ENOSYS;
-    }
-    r = check_path(path, why);
     if (r < 0) {
         return r;
     }
@@ -127,6 +122,16 @@ int weft__file_open(const char *path, const char *symbol, struct weft__text *why
     return 0;
 }
 
+bool weft__loads_files(void)
+{
+    void *self = dlopen(NULL, RTLD_NOW);
+
+    if (self) {
+        dlclose(self);
+    }
+    return self != NULL;
+}
+
 int weft__each_directory(const char *variable, const char *installed, struct weft__text *why,
                          int (*try)(const char *directory, void *arg), void *arg)
 {
@@ -134,6 +139,10 @@ int weft__each_directory(const char *variable, const char *installed, struct wef
     char directory[WEFT__PATH_MAX];
     int r = -ENOENT;
 
+    if (!weft__loads_files()) {
+        weft__text_add(why, "this program is linked statically and loads no files, ");
+        return r;
+    }
     while (list && *list && r == -ENOENT) {
         size_t length = strcspn(list, ":");
 

@@ -9,10 +9,13 @@
 #define WEFT__PATH_MAX 4096
 
 /* Opens a file for good and finds the object `symbol` in it.  -ENOENT no such file, -EACCES it is
- * not safe, -ELIBACC the dynamic linker refuses it, -ELIBBAD it has no such symbol, -ENOSYS there
- * is no dynamic linker; `why` gets the path and the reason. */
+ * not safe, -ELIBACC the dynamic linker refuses it, -ELIBBAD it has no such symbol; `why`
+ * gets the path and the reason. */
 int weft__file_open(const char *path, const char *symbol, struct weft__text *why,
                     const void **ret_symbol);
+
+/* Whether this process can load files: one that is linked statically with musl cannot. */
+bool weft__loads_files(void);
 
 /* Calls try() for each directory of the list in the environment variable (absolute ones; the
  * others are named in `why`), then for the one of the installation, until it returns something

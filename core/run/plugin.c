@@ -206,7 +206,7 @@ static int find(const char *name, uint32_t kind, struct weft__text *why,
     if (!search.plugin) {
         r = weft__each_directory("WEFT_PLUGIN_PATH", WEFT_PLUGIN_DIR, why, try_directory, &search);
     }
-    if ((r == -ENOENT || r == -ELIBACC) && package_of(name)) {
+    if ((r == -ENOENT || r == -ELIBACC) && package_of(name) && weft__loads_files()) {
         weft__text_add(why, "Debian has it in the package %s", package_of(name));
     }
     if (r == 0 && kind && search.plugin->kind != kind) {

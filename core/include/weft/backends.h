@@ -33,8 +33,8 @@ WEFT_API int weft_backend_list(int (*each)(const weft_backend_info *info, void *
  *
  *  ret_backend  lives as long as the process; untouched on error.
  *
- *  Returns 0, -EINVAL, or -ENOENT, -ELIBACC, -ELIBBAD, -EACCES, -ENOSYS as weft_loop_new(), each
- *  with its words in weft_error_detail().  Any thread. */
+ *  Returns 0, -EINVAL, or -ENOENT, -ELIBACC, -ELIBBAD, -EACCES as weft_loop_new(), each with its
+ *  words in weft_error_detail().  Any thread. */
 WEFT_API int weft_backend_find(const char *name, const weft_backend **ret_backend);
 
 /** Loads a backend from a file of the program's own choice; from then on it has the name that its

@@ -46,10 +46,9 @@ WEFT_BEGIN_DECLS
  *
  *  Returns 0, or with weft_error_detail() telling what was tried: -ENOENT no such backend, -ELIBACC
  *  a library that it needs is not there, -ELIBBAD a file that is no backend for this library,
- *  -EACCES one that is not safe to load, -ENOSYS a static program of musl's cannot load any,
- *  -EINVAL options or a mode that it does not know, or a weft.conf with an error in it; -ENOMEM,
- *  -EMFILE, or what the backend says.  Any thread.  Cost: the backend's descriptors, and looking
- *  for weft.conf.
+ *  -EACCES one that is not safe to load, -EINVAL options or a mode that it does not know, or a
+ *  weft.conf with an error in it; -ENOMEM, -EMFILE, or what the backend says.  Any thread.  Cost:
+ *  the backend's descriptors, and looking for weft.conf.
  *  Source: asyncio.new_event_loop(). */
 WEFT_API WEFT_MUST_USE int weft_loop_new(const char *backend, weft_loop **ret_loop);
 

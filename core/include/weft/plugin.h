@@ -239,8 +239,8 @@ typedef struct weft_plugin {
  *
  *  ret_plugin  lives as long as the process; untouched on error.
  *
- *  Returns 0, -EINVAL, -ENOENT, -ELIBACC, -ELIBBAD, -EACCES, -ENOSYS as weft_loop_new() does for
- *  backends, with words in weft_error_detail(); -EPROTOTYPE it is of another kind.  Any thread. */
+ *  Returns 0, -EINVAL, -ENOENT, -ELIBACC, -ELIBBAD, -EACCES as weft_loop_new() does for backends,
+ *  with words in weft_error_detail(); -EPROTOTYPE it is of another kind.  Any thread. */
 WEFT_API int weft_plugin_find(const char *name, uint32_t kind, const weft_plugin **ret_plugin);
 
 /** Opens a plugin: plugin->open() with the library's own core.  Any thread.  Returns what that
