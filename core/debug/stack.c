@@ -70,6 +70,16 @@ static uintptr_t place_of(const void *context)
     return (uintptr_t)c->uc_mcontext.gregs[REG_RIP];
 #elif defined(__aarch64__)
     return (uintptr_t)c->uc_mcontext.pc;
+#elif defined(__i386__)
+    return (uintptr_t)c->uc_mcontext.gregs[REG_EIP];
+#elif defined(__arm__)
+    return (uintptr_t)c->uc_mcontext.arm_pc;
+#elif defined(__riscv)
+    return (uintptr_t)c->uc_mcontext.__gregs[0];
+#elif defined(__powerpc64__)
+    return (uintptr_t)c->uc_mcontext.gp_regs[32];
+#elif defined(__s390x__)
+    return (uintptr_t)c->uc_mcontext.psw.addr;
 #else
     return 0;
 #endif
