@@ -1,4 +1,4 @@
-# Shared by tools/demo and tools/test; to be sourced, not run.
+# Shared by tools/demo, tools/test and tools/cross; to be sourced, not run.
 # shellcheck shell=bash
 
 # What a build needs from Debian.  tools/test adds to it.
@@ -62,4 +62,16 @@ configure() {
   shift
   [[ -e $folder/build.ninja ]] && again=(--reconfigure)
   meson setup "${again[@]}" "$folder" "$@"
+}
+
+# The result of each test, a line each, from meson's testlog (one JSON object a line).
+result_of() {
+  sed -n 's/.*"result": "\([A-Z]*\)".*/\1/p'
+}
+
+# show FILE: its end, when something failed.
+show() {
+  echo "--- the end of $1 ---"
+  tail -n 150 "$1"
+  echo "--- end ---"
 }
