@@ -53,6 +53,9 @@ static void every_name_of_the_system_is_known(void)
         const char *theirs = strerrorname_np(error), *ours = weft_err_name(-error);
 
         CU_ASSERT(ours[0] == '-');
+#if EDEADLOCK != EDEADLK /* POWER, where glibc has forgotten the name */
+        theirs = error == EDEADLOCK ? "EDEADLOCK" : theirs;
+#endif
         CU_ASSERT((theirs != NULL) == (ours[1] == 'E'));
         /* ENOTSUP and EOPNOTSUPP are one number: two good names. */
         CU_ASSERT(!theirs || error == EOPNOTSUPP || strcmp(theirs, ours + 1) == 0);
