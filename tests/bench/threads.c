@@ -264,7 +264,7 @@ WEFT_ASYNC(stream_main, (struct bench_run *, run))
     return r < 0 ? r : next == run->count ? 0 : -EIO;
 }
 
-static int weft_stream(struct bench_run *run)
+static int stream_of_weft(struct bench_run *run)
 {
     return weft_run(stream_main(run), NULL);
 }
@@ -371,7 +371,7 @@ const struct bench_workload bench_queue_1cpu = {
     .figures = { { "item in a queue, same CPU", "ns", { .most = 200 } } },
     .count = 2000000,
     .count_quick = 10000,
-    .weft = weft_stream,
+    .weft = stream_of_weft,
     .plain = plain_stream,
 };
 
@@ -382,6 +382,6 @@ const struct bench_workload bench_queue_2cpu = {
     .count = 2000000,
     .count_quick = 10000,
     .two_cpus = true,
-    .weft = weft_stream,
+    .weft = stream_of_weft,
     .plain = plain_stream,
 };

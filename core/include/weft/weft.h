@@ -45,9 +45,11 @@
 #include <weft/rwlock.h>
 #include <weft/scope.h>
 #include <weft/serve.h>
+#include <weft/server.h>
 #include <weft/signal.h>
 #include <weft/select.h>
 #include <weft/semaphore.h>
+#include <weft/stream.h>
 #include <weft/task.h>
 #include <weft/temp.h>
 #include <weft/thread.h>

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT
+ * Servers: a task for each socket accepts, and a task for each connection handles it. */
+#include "core/io/server.h"
+
+#include <weft/await.h>
+#include <weft/coro.h>
+#include <weft/scope.h>
+#include <weft/waitq.h>
+
+#define PAUSE 1.0 /* seconds without accepting when there is no descriptor or memory */
+
+void weft__server_left(struct weft__server *server)
+{
+    if (server->room.first) {
+        weft__waiter_wake(server->room.first, 0);
+    }
+    if (!server->accepting && (!server->count || server->is_awaited)) {
+        while (server->gone.first) {
+            weft__waiter_wake(server->gone.first, 0);
+        }
+    }
+    weft__server_release(server);
+}
+
+static void report(struct weft__loop *loop, int status, const char *message, bool by_task)
+{
+    weft_report report = { .kind = WEFT_REPORT_OTHER, .status = status, .message = message };
+
+    if (by_task && loop->current) {
+        weft__task_describe(loop->current, &report);
+        report.kind = WEFT_REPORT_OTHER;
+        report.status = status;
+        report.message = message;
+    }
+    weft__report(loop, &report);
+}
+
+/* Whether a status says no more than that the connection is over. */
+static bool is_ordinary(int status)
+{
+    return status >= 0 || status == -ECANCELED || status == -EBADF || status == -EPIPE ||
+           status == -ECONNRESET || status == -ETIMEDOUT;
+}
+
+WEFT_ASYNC(serve_client, (struct weft__server *, server), (struct weft__stream *, stream))
+{
+    weft_stream *handle = weft__stream_handle(stream);
+    int r = weft_await(server->handler(handle, server->user));
+
+    if (!is_ordinary(r)) {
+        report(server->loop, r, "the handler of a connection failed", true);
+    }
+    stream->server_task = NULL;
+    weft__list_remove(&stream->client);
+    if (stream->holds) { /* the handler may have closed it */
+        (void)weft_stream_close(handle);
+    }
+    stream->pins--;
+    weft__stream_release(stream);
+    server->count--;
+    weft__server_left(server);
+    return 0;
+}
+
+/* Starts the task of a connection, whose descriptor is taken. */
+static int start_client(struct weft__server *server, int fd, bool is_tcp)
+{
+    weft_stream_options stream_options = { .limit = server->limit };
+    weft_task_options options = { .stack_size = server->stack_size };
+    struct weft__stream *stream;
+    struct weft__task *task;
+    int r = weft__stream_adopt(server->loop, fd, is_tcp, &stream_options, &stream);
+
+    if (r < 0) {
+        (void)weft__fd_close(server->loop, fd);
+        return r;
+    }
+    task = weft__task_make(server->loop, serve_client(server, stream), &options, &r);
+    if (!task) {
+        (void)weft_stream_abort(weft__stream_handle(stream));
+        return r;
+    }
+    task->outcome.holds--;
+    task->outcome.detached = true;
+    stream->server_task = task;
+    stream->pins++;
+    weft__list_push(&server->clients, &stream->client);
+    server->count++;
+    weft__task_begin(task, NULL);
+    return 0;
+}
+
+/* There is no descriptor or no memory: waits until a client has gone, or for a while. */
+static int pause_for(struct weft__server *server, int error)
+{
+    weft_timeout timeout;
+    int r;
+
+    if (!server->has_said) {
+        server->has_said = true;
+        report(server->loop, error, "connections wait: one could not be accepted", false);
+    }
+    r = weft_timeout_enter(&timeout, PAUSE);
+    if (r < 0) {
+        return weft_sleep(PAUSE / 10);
+    }
+    r = weft_timeout_exit(&timeout, weft_waitq_wait(&server->room));
+    return r == -ETIMEDOUT ? 0 : r;
+}
+
+/* What accept(2) has returned is no connection: 0, go on; or the door is to be closed. */
+static int wait_after(struct weft__task *task, struct weft__server_door *door, int error)
+{
+    switch (error) {
+    case EAGAIN: return weft__fd_wait_in(task, door->bound.fd, WEFT_READABLE | WEFT__FD_OWNED);
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case EPERM: /* a firewall's rules */ return 0;
+    case EBADF:
+    case EINVAL:
+    case ENOTSOCK:
+    case EOPNOTSUPP: return -error;
+    default: return pause_for(door->server, -error);
+    }
+}
+
+static int accept_some(struct weft__task *task, struct weft__server_door *door)
+{
+    struct weft__server *server = door->server;
+    int fd, r = 0;
+
+    while (server->max_clients && server->count >= server->max_clients && r == 0) {
+        r = weft_waitq_wait(&server->room);
+    }
+    if (r < 0) {
+        return r;
+    }
+    fd = WEFT__SYS(accept4(door->bound.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (fd < 0) {
+        return wait_after(task, door, errno);
+    }
+    r = start_client(server, weft__io_fresh(fd), door->is_tcp);
+    if (r < 0) {
+        return pause_for(server, r);
+    }
+    server->has_said = false;
+    weft__task_spend_turn(task);
+    return task->cancelled ? -ECANCELED : 0;
+}
+
+WEFT_ASYNC(accept_all, (struct weft__server_door *, door))
+{
+    struct weft__server *server = door->server;
+    int r = 0;
+    struct weft__task *task = weft__self(&r);
+
+    while (r == 0 && server->is_serving) {
+        r = accept_some(task, door);
+    }
+    if (server->is_serving && r != -ECANCELED) {
+        report(server->loop, r, "a server accepts no more", false);
+    }
+    door->task = NULL;
+    server->accepting--;
+    if (server->is_serving && !server->accepting) {
+        weft__server_stop(server); /* cancelled by somebody else: it is over */
+    }
+    weft__server_left(server);
+    return 0;
+}
+
+weft_coro *weft__server_accept(struct weft__server_door *door)
+{
+    return accept_all(door);
+}

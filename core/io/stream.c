@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT
+ * The life of streams: made, held, closed, and what hangs on the loop for them. */
+#include "core/io/stream.h"
+
+#include <unistd.h>
+
+#define STREAM_CELL ((sizeof(struct weft__stream) + 63) & ~(size_t)63)
+
+/* The loop closes: nobody is woken, its tasks will not run. */
+static void close_io(struct weft__attachment *attachment, struct weft__loop *loop)
+{
+    struct weft__io *io = WEFT__CONTAINER(attachment, struct weft__io, attachment);
+
+    (void)loop;
+    if (io->close_servers) {
+        io->close_servers(io);
+    }
+    while (!weft__list_empty(&io->open)) {
+        struct weft__stream *stream =
+            WEFT__CONTAINER(io->open.next, struct weft__stream, link);
+
+        weft__list_remove(&stream->link);
+        stream->is_closed = true;
+        stream->kind->close(stream, false, true);
+        weft__free(stream->in);
+        weft__free(stream->out);
+    }
+    weft__pool_fini(&io->streams);
+    weft__pool_fini(&io->servers);
+    weft__free(io->spare);
+    weft__free(io);
+}
+
+struct weft__io *weft__io_of(struct weft__loop *loop)
+{
+    struct weft__attachment *attachment = weft__loop_attached(loop, close_io);
+    struct weft__io *io;
+
+    if (attachment) {
+        return WEFT__CONTAINER(attachment, struct weft__io, attachment);
+    }
+    io = weft__alloc_zeroed(1, sizeof *io);
+    if (!io) {
+        return NULL;
+    }
+    io->attachment.close = close_io;
+    weft__pool_init(&io->streams, STREAM_CELL);
+    weft__pool_init(&io->servers, WEFT__SERVER_CELL);
+    weft__list_init(&io->open);
+    weft__list_init(&io->serving);
+    weft__loop_attach(loop, &io->attachment);
+    return io;
+}
+
+int weft__stream_new(struct weft__loop *loop, const struct weft__stream_kind *kind, int fd,
+                     size_t limit, struct weft__stream **ret_stream)
+{
+    struct weft__io *io = weft__io_of(loop);
+    struct weft__stream *stream = io ? weft__pool_take(&io->streams) : NULL;
+    uintptr_t handle;
+
+    if (!stream) {
+        return -ENOMEM;
+    }
+    handle = stream->handle;
+    *stream = (struct weft__stream){
+        .handle = handle,
+        .loop = loop,
+        .kind = kind,
+        .fd = fd,
+        .holds = 1,
+        .limit = limit ? limit : WEFT_STREAM_LIMIT,
+        .io = io,
+    };
+    weft__list_init(&stream->client);
+    weft__list_push(&io->open, &stream->link);
+    *ret_stream = stream;
+    return 0;
+}
+
+void weft__stream_release(struct weft__stream *stream)
+{
+    if (stream->is_closed && !stream->holds && !stream->pins) {
+        weft__pool_give(&stream->io->streams, stream);
+    }
+}
+
+void weft__stream_finish(struct weft__stream *stream, bool reset)
+{
+    if (stream->is_closed) {
+        return;
+    }
+    stream->is_closed = true;
+    weft__list_remove(&stream->link);
+    stream->kind->close(stream, reset, false);
+    weft__free(stream->in);
+    weft__free(stream->out);
+    stream->in = stream->out = NULL;
+    while (stream->writers.first) {
+        weft__waiter_wake(stream->writers.first, -EBADF);
+    }
+}
+
+int weft__stream_wait(struct weft__stream *stream, struct weft__task *task, uint32_t event)
+{
+    int r;
+
+    stream->pins++;
+    stream->is_reading |= (event & WEFT_READABLE) != 0;
+    r = stream->kind->wait(stream, task, event);
+    stream->is_reading &= (event & WEFT_READABLE) == 0;
+    stream->pins--;
+    if (stream->is_closed) {
+        weft__stream_release(stream);
+        return -EBADF;
+    }
+    return r;
+}
+
+weft_stream *weft_stream_ref(weft_stream *handle)
+{
+    int r;
+    struct weft__stream *stream = weft__stream_of(handle, &r);
+
+    if (stream) {
+        stream->holds++;
+    }
+    return handle;
+}
+
+/* Before the last hold goes: sends what is queued.  Whatever comes of it, the stream is closed. */
+static int send_rest(struct weft__stream *stream)
+{
+    int r = 0;
+    struct weft__task *task = weft__self(&r);
+
+    if (!task || task->loop != stream->loop) {
+        return task ? -EXDEV : r;
+    }
+    stream->pins++;
+    r = weft__stream_lock(stream, task);
+    stream->pins--;
+    return r < 0 ? r : stream->is_untold ? stream->write_error : 0;
+}
+
+int weft_stream_close(weft_stream *handle)
+{
+    int r = 0;
+    struct weft__stream *stream = handle ? weft__cell_of(handle, &r) : NULL;
+
+    if (!stream || !stream->holds) {
+        return handle ? -EBADF : 0;
+    }
+    r = weft__loop_check(stream->loop);
+    if (r < 0) {
+        return weft__misuse(r);
+    }
+    if (!stream->is_closed && stream->holds == 1) {
+        bool is_queued = stream->is_writing;
+
+        r = is_queued ? send_rest(stream) : stream->is_untold ? stream->write_error : 0;
+        weft__stream_finish(stream, is_queued && r < 0);
+    }
+    stream->holds--;
+    weft__stream_release(stream);
+    return r;
+}
+
+int weft_stream_abort(weft_stream *handle)
+{
+    int r = 0;
+    struct weft__stream *stream = weft__stream_of(handle, &r);
+
+    if (!stream) {
+        return r;
+    }
+    weft__stream_finish(stream, true);
+    stream->holds--;
+    weft__stream_release(stream);
+    return 0;
+}

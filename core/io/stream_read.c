@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT
+ * Reading streams: into the caller's memory at once, or by way of what is kept. */
+#include "core/io/stream.h"
+
+#include <string.h>
+
+/* Memory for what is kept: a block that is at hand, or one that has grown. */
+
+static void let_go(struct weft__stream *stream)
+{
+    if (stream->in_size == WEFT__STREAM_BLOCK && !stream->io->spare) {
+        stream->io->spare = stream->in;
+    } else {
+        weft__free(stream->in);
+    }
+    stream->in = NULL;
+    stream->in_at = stream->in_size = 0;
+}
+
+/* Takes bytes from the front of what is kept. */
+static void take(struct weft__stream *stream, size_t size)
+{
+    stream->in_at += size;
+    stream->in_len -= size;
+    if (!stream->in_len && stream->in) {
+        let_go(stream);
+    }
+}
+
+/* Makes room for `more` bytes behind what is kept. */
+static int make_room(struct weft__stream *stream, size_t more)
+{
+    size_t size = stream->in_size ? stream->in_size : WEFT__STREAM_BLOCK;
+    char *in;
+
+    if (stream->in_size - stream->in_at - stream->in_len >= more && stream->in) {
+        return 0;
+    }
+    if (stream->in_size - stream->in_len >= more && stream->in) {
+        memmove(stream->in, stream->in + stream->in_at, stream->in_len);
+        stream->in_at = 0;
+        return 0;
+    }
+    while (size < stream->in_len + more) {
+        size *= 2;
+    }
+    if (!stream->in && size == WEFT__STREAM_BLOCK && stream->io->spare) {
+        stream->in = stream->io->spare;
+        stream->io->spare = NULL;
+        stream->in_size = size;
+        return 0;
+    }
+    in = weft__alloc(NULL, size);
+    if (!in) {
+        return -ENOMEM;
+    }
+    if (stream->in) {
+        memcpy(in, stream->in + stream->in_at, stream->in_len);
+        weft__free(stream->in);
+    }
+    stream->in = in;
+    stream->in_at = 0;
+    stream->in_size = size;
+    return 0;
+}
+
+/* Puts back what was read into the caller's memory, in front of nothing. */
+static int put_back(struct weft__stream *stream, const char *bytes, size_t size)
+{
+    int r = size ? make_room(stream, size) : 0;
+
+    if (r < 0) {
+        stream->read_error = r;
+        return r;
+    }
+    if (size) {
+        memcpy(stream->in + stream->in_at, bytes, size);
+        stream->in_len = size;
+    }
+    return 0;
+}
+
+/* One read that takes something, or the end; *ret_waited tells whether it had to wait. */
+static ssize_t receive(struct weft__stream *stream, struct weft__task *task, void *buffer,
+                       size_t size, bool *ret_waited)
+{
+    for (;;) {
+        ssize_t n;
+
+        if (stream->is_drained) {
+            int r;
+
+            stream->is_drained = false;
+            r = weft__stream_wait(stream, task, WEFT_READABLE | WEFT__FD_DRAINED);
+            if (r < 0) {
+                return r;
+            }
+            *ret_waited = true;
+        }
+        n = stream->kind->receive(stream, buffer, size);
+        if (n > 0) {
+            stream->is_drained = stream->is_tcp && (size_t)n < size;
+            return n;
+        }
+        if (n == 0) {
+            stream->has_ended = true;
+            return 0;
+        }
+        if (n == -EAGAIN) {
+            int r = weft__stream_wait(stream, task, WEFT_READABLE);
+
+            if (r < 0) {
+                return r;
+            }
+            *ret_waited = true;
+        } else if (n != -EINTR) {
+            return n;
+        }
+    }
+}
+
+/* Whether there is any use in trying. */
+static int check(const struct weft__stream *stream)
+{
+    return stream->is_reading ? weft__misuse(-EBUSY) : stream->read_error;
+}
+
+ssize_t weft_stream_read(weft_stream *handle, void *buffer, size_t size)
+{
+    int r = 0;
+    struct weft__task *task;
+    struct weft__stream *stream = weft__stream_begin(handle, &task, &r);
+    bool waited = false;
+    ssize_t n;
+
+    if (!stream || (r = check(stream)) < 0) {
+        return r;
+    }
+    if (stream->in_len) {
+        n = (ssize_t)(size < stream->in_len ? size : stream->in_len);
+        memcpy(buffer, stream->in + stream->in_at, (size_t)n);
+        take(stream, (size_t)n);
+    } else if (stream->has_ended || !size) {
+        n = 0;
+    } else {
+        n = receive(stream, task, buffer, size, &waited);
+    }
+    if (!waited) {
+        weft__task_spend_turn(task);
+    }
+    return n;
+}
+
+ssize_t weft_stream_readexactly(weft_stream *handle, void *buffer, size_t size)
+{
+    int r = 0;
+    struct weft__task *task;
+    struct weft__stream *stream = weft__stream_begin(handle, &task, &r);
+    char *bytes = buffer;
+    bool waited = false;
+    size_t done;
+
+    if (!stream || (r = check(stream)) < 0) {
+        return r;
+    }
+    done = size < stream->in_len ? size : stream->in_len;
+    if (done) {
+        memcpy(bytes, stream->in + stream->in_at, done);
+        take(stream, done);
+    }
+    while (done < size) {
+        ssize_t n = stream->has_ended ?
+                        -ENODATA :
+                        receive(stream, task, bytes + done, size - done, &waited);
+
+        if (n < 0) {
+            if (n != -EBADF && put_back(stream, bytes, done) < 0) {
+                return -ENOMEM;
+            }
+            return n;
+        }
+        done += (size_t)n;
+    }
+    if (!waited) {
+        weft__task_spend_turn(task);
+    }
+    return (ssize_t)size;
+}
+
+/* Reads something more behind what is kept: bytes, 0 the end, or an error; -EMSGSIZE there is as
+ * much as may be. */
+static ssize_t fill(struct weft__stream *stream, struct weft__task *task, bool *ret_waited)
+{
+    for (;;) {
+        size_t room;
+        ssize_t n;
+        int r = 0;
+
+        if (stream->has_ended) {
+            return 0;
+        }
+        if (stream->in_len >= stream->limit) {
+            return -EMSGSIZE;
+        }
+        if (stream->is_drained) { /* without memory where there is nothing to keep */
+            stream->is_drained = false;
+            *ret_waited = true;
+            r = weft__stream_wait(stream, task, WEFT_READABLE | WEFT__FD_DRAINED);
+        }
+        r = r < 0 ? r : make_room(stream, 1);
+        if (r < 0) {
+            return r;
+        }
+        room = stream->in_size - stream->in_at - stream->in_len;
+        room = room < stream->limit - stream->in_len ? room : stream->limit - stream->in_len;
+        n = stream->kind->receive(stream, stream->in + stream->in_at + stream->in_len, room);
+        if (n > 0) {
+            stream->is_drained = stream->is_tcp && (size_t)n < room;
+            stream->in_len += (size_t)n;
+            return n;
+        }
+        if (!stream->in_len) {
+            let_go(stream);
+        }
+        stream->has_ended |= n == 0;
+        if (n == -EAGAIN) {
+            *ret_waited = true;
+            n = weft__stream_wait(stream, task, WEFT_READABLE);
+        } else if (n == 0) {
+            return 0;
+        }
+        if (n < 0 && n != -EINTR) {
+            return n;
+        }
+    }
+}
+
+/* Where the separator that ends first does, looking from `from`: how many bytes up to there; 0:
+ * nowhere. */
+static size_t find(const struct weft__stream *stream, size_t from, const struct iovec *separators,
+                   int count)
+{
+    const char *in = stream->in + stream->in_at;
+    size_t best = 0;
+
+    for (int i = 0; i < count && stream->in_len; i++) {
+        size_t length = separators[i].iov_len;
+        size_t begin = from >= length ? from - length + 1 : 0;
+        size_t end = best ? best : stream->in_len;
+        const char *at = length <= end && begin <= end - length ?
+                             memmem(in + begin, end - begin, separators[i].iov_base, length) :
+                             NULL;
+
+        if (at) {
+            best = (size_t)(at - in) + length;
+        }
+    }
+    return best;
+}
+
+/* Waits until a separator is there: how many bytes up to its end; 0 the stream ended before. */
+static ssize_t until(struct weft__stream *stream, struct weft__task *task,
+                     const struct iovec *separators, int count, size_t size, bool *ret_waited)
+{
+    size_t seen = 0;
+
+    for (;;) {
+        size_t length = find(stream, seen, separators, count);
+        ssize_t n;
+
+        if (length) {
+            return length <= size ? (ssize_t)length : -EMSGSIZE;
+        }
+        seen = stream->in_len;
+        if (seen >= size) {
+            return -EMSGSIZE;
+        }
+        n = fill(stream, task, ret_waited);
+        if (n <= 0) {
+            return n;
+        }
+    }
+}
+
+/* A cell that is still the stream's after `n` came of a wait: -EBADF says that it may not be. */
+static ssize_t hand_out(struct weft__stream *stream, struct weft__task *task, ssize_t n,
+                        void *buffer, bool waited)
+{
+    if (n > 0) {
+        memcpy(buffer, stream->in + stream->in_at, (size_t)n);
+        take(stream, (size_t)n);
+        if (!waited) {
+            weft__task_spend_turn(task);
+        }
+    }
+    return n;
+}
+
+ssize_t weft_stream_readline(weft_stream *handle, void *buffer, size_t size)
+{
+    static const struct iovec newline = { .iov_base = (void *)"\n", .iov_len = 1 };
+    int r = 0;
+    struct weft__task *task;
+    struct weft__stream *stream = weft__stream_begin(handle, &task, &r);
+    bool waited = false;
+    ssize_t n;
+
+    if (!stream || (r = check(stream)) < 0) {
+        return r;
+    }
+    n = until(stream, task, &newline, 1, size, &waited);
+    if (n == 0) { /* the end: what is left is a line, too */
+        n = (ssize_t)stream->in_len;
+    }
+    return hand_out(stream, task, n, buffer, waited);
+}
+
+ssize_t weft_stream_readuntil_any(weft_stream *handle, const struct iovec *separators, int count,
+                                  void *buffer, size_t size)
+{
+    int r = 0;
+    struct weft__task *task;
+    struct weft__stream *stream = weft__stream_begin(handle, &task, &r);
+    bool waited = false;
+    ssize_t n;
+
+    if (!stream || (r = check(stream)) < 0) {
+        return r;
+    }
+    for (int i = 0; i < count; i++) {
+        if (!separators[i].iov_len) {
+            return -EINVAL;
+        }
+    }
+    if (count < 1) {
+        return -EINVAL;
+    }
+    n = until(stream, task, separators, count, size, &waited);
+    return n == 0 ? -ENODATA : hand_out(stream, task, n, buffer, waited);
+}
+
+ssize_t weft_stream_readuntil(weft_stream *stream, const void *separator, size_t length,
+                              void *buffer, size_t size)
+{
+    struct iovec one = { .iov_base = (void *)(uintptr_t)separator, .iov_len = length };
+
+    return weft_stream_readuntil_any(stream, &one, 1, buffer, size);
+}
+
+int weft_stream_read_all(weft_stream *handle, size_t limit, weft_buffer *buffer)
+{
+    size_t began = buffer->len;
+
+    for (;;) {
+        size_t left = limit - (buffer->len - began);
+        size_t room = left < WEFT__STREAM_BLOCK ? left + 1 : WEFT__STREAM_BLOCK;
+        ssize_t n;
+        int r = weft_buffer_reserve(buffer, room);
+
+        if (r < 0) {
+            return r;
+        }
+        if (buffer->capacity - buffer->len > room && room < left) {
+            room = buffer->capacity - buffer->len;
+            room = room < left ? room : left;
+        }
+        if (!left) { /* is there more?  A byte that is there is left there */
+            const char *more;
+
+            n = weft_stream_peek(handle, 1, &more);
+            return n > 0 ? -EMSGSIZE : (int)n;
+        }
+        n = weft_stream_read(handle, buffer->data + buffer->len, room < left ? room : left);
+        if (n <= 0) {
+            buffer->data[buffer->len] = '\0';
+            return (int)n;
+        }
+        buffer->len += (size_t)n;
+        buffer->data[buffer->len] = '\0';
+    }
+}
+
+ssize_t weft_stream_peek(weft_stream *handle, size_t least, const char **ret_data)
+{
+    int r = 0;
+    struct weft__task *task;
+    struct weft__stream *stream = weft__stream_begin(handle, &task, &r);
+    bool waited = false;
+
+    if (!stream || (r = check(stream)) < 0) {
+        return r;
+    }
+    if (least > stream->limit) {
+        return -EMSGSIZE;
+    }
+    while (stream->in_len < least) {
+        ssize_t n = fill(stream, task, &waited);
+
+        if (n < 0) {
+            return n;
+        }
+        if (n == 0) {
+            break;
+        }
+    }
+    *ret_data = stream->in_len ? stream->in + stream->in_at : "";
+    return (ssize_t)stream->in_len;
+}
+
+ssize_t weft_stream_peek_until(weft_stream *handle, const void *separator, size_t length,
+                               const char **ret_data)
+{
+    struct iovec one = { .iov_base = (void *)(uintptr_t)separator, .iov_len = length };
+    int r = 0;
+    struct weft__task *task;
+    struct weft__stream *stream = length ? weft__stream_begin(handle, &task, &r) : NULL;
+    bool waited = false;
+    ssize_t n;
+
+    if (!stream || (r = check(stream)) < 0) {
+        return length ? r : -EINVAL;
+    }
+    n = until(stream, task, &one, 1, SIZE_MAX, &waited);
+    if (n > 0) {
+        *ret_data = stream->in + stream->in_at;
+    }
+    return n == 0 ? -ENODATA : n;
+}
+
+int weft_stream_consume(weft_stream *handle, size_t size)
+{
+    int r = 0;
+    struct weft__stream *stream = weft__stream_of(handle, &r);
+
+    if (!stream) {
+        return r;
+    }
+    if (size > stream->in_len) {
+        return -EINVAL;
+    }
+    take(stream, size);
+    return 0;
+}
+
+bool weft_stream_at_eof(weft_stream *handle)
+{
+    int r;
+    const struct weft__stream *stream = weft__stream_of(handle, &r);
+
+    return stream && stream->has_ended && !stream->in_len;
+}
