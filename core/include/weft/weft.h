@@ -39,6 +39,7 @@
 #include <weft/notify.h>
 #include <weft/path.h>
 #include <weft/process.h>
+#include <weft/process_pool.h>
 #include <weft/queue.h>
 #include <weft/report.h>
 #include <weft/run.h>
