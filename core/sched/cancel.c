@@ -2,6 +2,8 @@
  * Cancellation: a state that is found by looking outward, and what happens when it comes. */
 #include "core/sched/scope.h"
 
+#include "core/base/probe.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -149,6 +151,7 @@ struct weft__reason weft__reason_of(const struct weft__task *task, weft_cancel_k
 
 void weft__task_cancel(struct weft__task *task, const struct weft__reason *reason)
 {
+    WEFT__PROBE2(task_cancelled, task->id, reason->kind);
     if (task->cancels++ == 0) { /* a further one changes nothing */
         task->reason = *reason;
         weft__task_recheck(task);
@@ -158,6 +161,7 @@ void weft__task_cancel(struct weft__task *task, const struct weft__reason *reaso
 void weft__task_cancel_by(struct weft__task *task, const struct weft__task *author,
                           weft_cancel_kind kind, const char *message)
 {
+    WEFT__PROBE2(task_cancelled, task->id, kind);
     if (task->cancels++ == 0) {
         give_reason(&task->reason, author, kind, message);
         weft__task_recheck(task);

@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/hook.h"
+#include "core/base/probe.h"
 #include "core/sched/handle.h"
 #include "core/sched/misuse.h"
 #include "core/sched/tap.h"
@@ -216,11 +217,13 @@ int weft__loop_look(struct weft__loop *loop, bool may_wait)
     }
     if (n >= 0 && !busy) {
         weft__tap(WEFT_LOOP_WAITS, loop, weft__loop_deadline(loop));
+        WEFT__PROBE(loop_waits, loop);
         if (loop->observer) {
             weft__hooks.look(loop, 1);
         }
         n = wait_for_world(loop);
         weft__tap(WEFT_LOOP_WOKE, loop, n);
+        WEFT__PROBE2(loop_woke, loop, n);
     } else if (n >= 0 && (loop->watches_used || foreign)) {
         n = wait_until(loop, WEFT__LOOK_ONLY); /* a host may have something of its own to do */
     }
@@ -377,6 +380,7 @@ void weft__report(struct weft__loop *loop, weft_report *report)
 {
     report->size = sizeof *report;
     report->loop = weft__loop_handle(loop);
+    WEFT__PROBE2(report, report->kind, report->message);
     if (loop->observer) {
         weft__hooks.deliver(loop, report);
     } else {

@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/hook.h"
+#include "core/base/probe.h"
 #include "core/sched/misuse.h"
 #include "core/sched/overflow.h"
 
@@ -158,6 +159,7 @@ static WEFT__INLINE struct weft__task *new_task(struct weft__loop *loop, weft_co
     if (weft__context_is_used()) {
         weft__task_inherit(task, options);
     }
+    WEFT__PROBE2(task_made, task->id, task->main.def);
     if (loop->observer) {
         weft__hooks.made(task);
     }
@@ -323,6 +325,7 @@ struct weft__fiber *weft__task_run(struct weft__task *task)
         return &loop->fiber; /* the body has forked, and this is the child: nobody gets a turn */
     }
     loop->ending = true; /* nor does it run on the loop's own stack */
+    WEFT__PROBE2(task_ended, task->id, status);
     if (loop->observer) {
         weft__hooks.ended(task, status);
     }
