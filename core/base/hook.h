@@ -45,6 +45,8 @@ struct weft__hooks {
     void (*made_coro)(struct weft__loop *loop, const void *coro);
     /* Fills in where a coroutine object was made, by its handle. */
     void (*origin)(struct weft__loop *loop, uintptr_t coro, weft_report *report);
+    /* The loop begins to run, or has stopped. */
+    void (*run)(struct weft__loop *loop, bool begins);
     /* The loop begins to close, and nothing was touched; all is gone. */
     void (*closes)(struct weft__loop *loop);
     void (*closed)(struct weft__loop *loop);

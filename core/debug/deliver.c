@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * A report on its way: what debug mode knows of the task is added, and what was not asked for stays
  * behind. */
-#include "core/debug/observe.h"
+#include "core/debug/more.h"
 #include "core/debug/stack.h"
 
 #include <string.h>
@@ -53,6 +53,31 @@ static void add(struct weft__loop *loop, weft_report *report, struct room *room)
     }
 }
 
+/* A text for the recorder, which keeps it: the message may be gone by then. */
+static const char *name_of(const weft_report *report)
+{
+    static const char *const names[] = {
+        [WEFT_REPORT_OTHER] = "by the program",
+        [WEFT_REPORT_FAILED] = "a failure that nobody read",
+        [WEFT_REPORT_PENDING] = "a task had not ended",
+        [WEFT_REPORT_CORO_NEVER_AWAITED] = "a coroutine was never awaited",
+        [WEFT_REPORT_TASK_NEVER_AWAITED] = "a task was never awaited",
+        [WEFT_REPORT_SCOPE_OPEN] = "a scope was not left",
+        [WEFT_REPORT_SLOW_END] = "the end is slow",
+        [WEFT_REPORT_LOCK_HELD] = "an owner has ended",
+        [WEFT_REPORT_SLOW] = "a turn was too long",
+        [WEFT_REPORT_LEAKS] = "something is left",
+        [WEFT_REPORT_DEADLOCK] = "a deadlock",
+        [WEFT_REPORT_CANCEL_IGNORED] = "a cancel was ignored",
+        [WEFT_REPORT_STARVED] = "a task starved",
+        [WEFT_REPORT_WRONG_THREAD] = "a call in the wrong thread",
+        [WEFT_REPORT_STALE] = "a spent handle was used",
+    };
+    unsigned kind = (unsigned)report->kind;
+
+    return kind < WEFT__COUNT(names) && names[kind] ? names[kind] : "another one";
+}
+
 /* Reports that tell the same as another one which is on, or that nobody asked for. */
 static bool is_wanted(const struct weft__loop *loop, const weft_report *report)
 {
@@ -71,6 +96,13 @@ void weft__deliver(struct weft__loop *loop, weft_report *report)
 
     if (!is_wanted(loop, report)) {
         return;
+    }
+    if (loop->observer->more && loop->observer->more->ring) {
+        int r;
+        const struct weft__task *task = report->task ? weft__task_at(report->task, &r) : NULL;
+
+        weft__ring_add(loop->observer->more->ring, weft__ticks_now(&loop->observer->more->ticks),
+                       WEFT__EVENT_REPORT, task ? task->id : 0, name_of(report), 0);
     }
     if (!loop->observer->reporting) {
         loop->observer->reporting = true;

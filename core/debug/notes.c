@@ -2,6 +2,7 @@
  * What is known of tasks and coroutine objects beside what they know themselves. */
 #include "core/base/clock.h"
 #include "core/debug/checks.h"
+#include "core/debug/more.h"
 #include "core/debug/stack.h"
 
 #include <string.h>
@@ -52,6 +53,9 @@ void weft__notes_made(struct weft__task *task)
     if (observer->words.checks & WEFT__CHECK_MADE) {
         note->made_count = weft__stack_here(note->made, WEFT__MADE_MAX);
     }
+    if (observer->more) {
+        weft__more_made(observer, task);
+    }
 }
 
 void weft__notes_ended(struct weft__task *task, int status)
@@ -59,13 +63,15 @@ void weft__notes_ended(struct weft__task *task, int status)
     struct weft__observer *observer = task->loop->observer;
     struct weft__note *note = task->note;
 
-    (void)status;
     if (note) {
         note->ended = true;
         memcpy(note->name, task->name, sizeof note->name);
     }
     if (&task->item == observer->marker) {
         observer->marker = NULL;
+    }
+    if (observer->more) {
+        weft__more_ended(observer, task, status);
     }
     if (observer->words.checks & (WEFT__CHECK_STACK | WEFT__CHECK_DEPTH)) {
         weft__depth_ended(observer, task);

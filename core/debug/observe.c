@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/debug/checks.h"
+#include "core/debug/more.h"
 
 #include <string.h>
 
@@ -25,6 +26,7 @@ static void take_away(struct weft__loop *loop)
     loop->debug = false;
     __atomic_store_n(&loop->checks, 0, __ATOMIC_RELAXED);
     weft__loop_see_all(loop, false);
+    weft__more_fini(observer);
     weft__notes_fini(observer);
     weft__depth_fini(observer);
     weft__free(observer);
@@ -61,12 +63,13 @@ int weft__observe(struct weft__loop *loop, const char *list, const char *origin)
     if (r < 0) {
         return r;
     }
-    if (!words.checks) {
+    if (!words.checks && !(had && loop->observer->more && loop->observer->more->hooks_count)) {
         weft__stacks_each(&loop->stacks, drop_note, NULL);
         take_away(loop);
         return 0;
     }
     r = had ? 0 : give(loop);
+    r = r < 0 ? r : weft__more_set(loop->observer, &words);
     if (r == 0 && words.checks & WEFT__CHECK_SLOW) {
         r = weft__watchdog_add(loop->observer);
     } else if (r == 0) {
@@ -81,10 +84,37 @@ int weft__observe(struct weft__loop *loop, const char *list, const char *origin)
     if (loop == weft__running) {
         weft__watchdog_thread(loop->observer);
     }
-    loop->debug = true;
+    loop->debug = words.checks != 0;
     __atomic_store_n(&loop->checks, words.checks, __ATOMIC_RELAXED);
     weft__watchdog_set(loop->observer, &words);
     return 0;
+}
+
+int weft__observe_more(struct weft__loop *loop)
+{
+    bool had = loop->observer != NULL;
+    int r = had ? 0 : give(loop);
+
+    if (r == 0 && !loop->observer->more) {
+        r = weft__more_give(loop->observer);
+    }
+    if (r < 0 && !had) {
+        take_away(loop);
+    } else if (loop == weft__running) {
+        weft__watchdog_thread(loop->observer);
+    }
+    return r;
+}
+
+void weft__observe_less(struct weft__loop *loop)
+{
+    if (!weft__more_is_needed(loop->observer)) {
+        weft__more_fini(loop->observer);
+        if (!loop->observer->words.checks) {
+            weft__stacks_each(&loop->stacks, drop_note, NULL);
+            take_away(loop);
+        }
+    }
 }
 
 int weft_debug_set(weft_loop *handle, const char *words)
@@ -166,8 +196,13 @@ void weft__observe_step(struct weft__loop *loop, struct weft__task *from, struct
     struct weft__observer *observer = loop->observer;
 
     next_serial(observer, true);
+    if (observer->more) {
+        weft__more_step(observer, from, to);
+    }
     if (from && (from->cancelled || from->waiting)) {
+        observer->leaving = from;
         weft__checks_leave(observer, from);
+        observer->leaving = NULL;
     }
     if (to && &to->item == observer->marker) {
         weft__starve_reached(observer, to);
@@ -179,7 +214,9 @@ void weft__observe_callback(struct weft__loop *loop, void (*callback)(void *arg)
     struct weft__observer *observer = loop->observer;
 
     next_serial(observer, true);
-    atomic_store_explicit(&observer->callback, *(void **)&callback, memory_order_relaxed);
+    if (observer->more) {
+        weft__more_callback(observer, *(void **)&callback);
+    }
 }
 
 void weft__observe_look(struct weft__loop *loop, int waits)
@@ -198,4 +235,14 @@ void weft__observe_look(struct weft__loop *loop, int waits)
     }
     atomic_store_explicit(&observer->clock, now, memory_order_relaxed);
     weft__starve_mark(observer, now);
+    if (observer->more) {
+        weft__more_look(observer, waits);
+    }
+}
+
+void weft__observe_run(struct weft__loop *loop, bool begins)
+{
+    if (loop->observer->more) {
+        weft__more_run(loop->observer, begins);
+    }
 }

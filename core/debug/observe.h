@@ -43,7 +43,7 @@ int weft__debug_words_read(const char *text, const char *origin, struct weft__de
 /* Writes one; as snprintf(3). */
 int weft__debug_words_write(const struct weft__debug_words *words, char *text, size_t size);
 
-#define WEFT__MADE_MAX 8   /* addresses kept of where something was made */
+#define WEFT__MADE_MAX 6   /* addresses kept of where something was made */
 #define WEFT__STACK_MAX 48 /* of where something is */
 #define WEFT__CHAIN_MAX 16 /* coroutines of a chain that a report shows */
 
@@ -55,9 +55,11 @@ struct weft__note {
     const weft_coro_def *def;
     char name[WEFT__TASK_NAME_MAX]; /* when it ended; "": it has not, or Task-<id> */
     bool ended;
-    bool told_cancel;     /* that it ignores its cancel */
-    uint32_t refused;     /* turns that it took since it was cancelled where it is */
-    int64_t cancelled_at; /* when that was first seen; 0: it is not */
+    bool told_cancel;               /* that it ignores its cancel */
+    uint32_t refused;               /* turns that it took since it was cancelled where it is */
+    int64_t cancelled_at;           /* when that was first seen; 0: it is not */
+    uint64_t turns;                 /* metrics; times in ticks */
+    int64_t running, longest, born; /* `born` 0: before they were counted */
     uint32_t made_count;
     const void *made[WEFT__MADE_MAX];
 };
@@ -105,12 +107,15 @@ struct weft__site {
 struct weft__observer {
     struct weft__loop *loop;
     struct weft__debug_words words;
-    struct weft__map notes;   /* of tasks */
-    struct weft__map origins; /* of coroutine objects */
-    struct weft__map depths;  /* of stacks, by coroutine function */
-    bool told_leaks;          /* those who are left were told as a tree */
-    int64_t stuck_told;       /* when it was told that nothing can happen; 0: never */
-    bool reporting;           /* a report is on its way: others that it causes go out as they are */
+    struct weft__more *more;          /* metrics, recorder, hooks (more.h); NULL: none is on */
+    struct weft__map notes;           /* of tasks */
+    struct weft__map origins;         /* of coroutine objects */
+    struct weft__map depths;          /* of stacks, by coroutine function */
+    bool told_leaks;                  /* those who are left were told as a tree */
+    int64_t stuck_told;               /* when it was told that nothing can happen; 0: never */
+    const struct weft__task *leaving; /* whose turn is over, and whose stack still is the running
+                                       * one; NULL: nobody's */
+    bool reporting; /* a report is on its way: others that it causes go out as they are */
 
     /* Read by the watchdog. */
     struct weft__observer *next;   /* in its list, under its lock */
@@ -118,7 +123,6 @@ struct weft__observer {
     _Atomic int64_t clock;         /* the real time, as last read */
     _Atomic uint64_t stalled;      /* by it: the turn that takes too long, 0: none */
     _Atomic(const char *) allowed; /* why this turn may block, or NULL */
-    _Atomic(void *) callback;      /* that runs; NULL: none does */
     _Atomic int tid;               /* of the thread; 0: it never ran */
     clockid_t cpu_clock;           /* of the thread; before `tid` is set */
     void *thread;                  /* weft__this_thread() of that */
@@ -145,8 +149,13 @@ int weft__observe(struct weft__loop *loop, const char *words, const char *origin
 void weft__observe_step(struct weft__loop *loop, struct weft__task *from, struct weft__task *to);
 void weft__observe_callback(struct weft__loop *loop, void (*callback)(void *arg));
 void weft__observe_look(struct weft__loop *loop, int waits);
+void weft__observe_run(struct weft__loop *loop, bool begins);
 void weft__observe_closes(struct weft__loop *loop);
 void weft__observe_closed(struct weft__loop *loop);
+
+/* Has the loop an observer with room for hooks; and takes away what is not needed without them. */
+int weft__observe_more(struct weft__loop *loop);
+void weft__observe_less(struct weft__loop *loop);
 
 /* Sends a report from within a hook: what the handler calls is then no task's. */
 void weft__observe_report(struct weft__loop *loop, weft_report *report);

@@ -26,6 +26,7 @@ const struct weft__hooks weft__hooks = {
     .ended = weft__notes_ended,
     .made_coro = weft__notes_made_coro,
     .origin = origin,
+    .run = weft__observe_run,
     .closes = weft__observe_closes,
     .closed = weft__observe_closed,
     .wrong_thread = weft__wrong_thread,

@@ -12,6 +12,7 @@
 #include "core/debug/stack.h"
 
 #include "core/base/mem.h"
+#include "core/debug/observe.h"
 #include "core/debug/places.h"
 
 #include <string.h>
@@ -249,8 +250,11 @@ uint32_t weft__stack_in_call(uintptr_t pc, uintptr_t sp, uintptr_t top, const vo
 /* The registers that a switch has left on a task's stack (fiber/). */
 static bool saved(const struct weft__task *task, weft_stack *stack)
 {
-    const uintptr_t *sp = task->fiber.sp;
+    uintptr_t sp[12];
 
+    if (weft__peek(sp, task->fiber.sp, sizeof sp) != sizeof sp) {
+        return false;
+    }
 #if defined(__x86_64__) && !defined(WEFT_FIBER_UCONTEXT)
     static const uint8_t numbers[] = { 15, 14, 13, 12, 3, 6 }; /* r15 ... rbx, rbp */
 
@@ -258,7 +262,7 @@ static bool saved(const struct weft__task *task, weft_stack *stack)
         set(stack, numbers[i], sp[1 + i]);
     }
     stack->pc = sp[7];
-    set(stack, SP_REGISTER, (uintptr_t)(sp + 8));
+    set(stack, SP_REGISTER, (uintptr_t)task->fiber.sp + 64);
     return true;
 #elif defined(__aarch64__) && !defined(WEFT_FIBER_UCONTEXT)
     for (unsigned i = 0; i < 10; i++) {
@@ -266,7 +270,7 @@ static bool saved(const struct weft__task *task, weft_stack *stack)
     }
     set(stack, FP_REGISTER, sp[0]);
     stack->pc = sp[1];
-    set(stack, SP_REGISTER, (uintptr_t)sp + 176);
+    set(stack, SP_REGISTER, (uintptr_t)task->fiber.sp + 176);
     return true;
 #else
     (void)sp, (void)stack;
@@ -282,6 +286,9 @@ uint32_t weft__stack_of(const struct weft__task *task, const void **ret_addresse
     uint32_t count = 0;
 
     *ret_exact = 0;
+    if (task->loop->observer && task == task->loop->observer->leaving) {
+        return *ret_exact = weft__stack_here(ret_addresses, max);
+    }
     if (!task->fiber.sp || task->loop->current == task || !saved(task, &stack)) {
         return 0;
     }

@@ -5,6 +5,7 @@
  * queue when the clock is read.  Every time that one had its turn the next one is marked. */
 #include "core/base/clock.h"
 #include "core/debug/checks.h"
+#include "core/debug/more.h"
 
 #include <stdio.h>
 
@@ -16,7 +17,7 @@ void weft__starve_mark(struct weft__observer *observer, int64_t now)
         return;
     }
     observer->marker = NULL;
-    if (observer->words.checks & WEFT__CHECK_STARVE && loop->first &&
+    if (observer->words.checks & (WEFT__CHECK_STARVE | WEFT__CHECK_METRICS) && loop->first &&
         loop->last->kind == WEFT__ITEM_TASK) {
         observer->marker = loop->last;
         observer->marked_at = now;
@@ -34,7 +35,9 @@ void weft__starve_reached(struct weft__observer *observer, struct weft__task *ta
     char what[80];
 
     observer->marker = NULL;
-    if (waited < observer->words.starve_ns || known || turns < 2) {
+    weft__counts_queue(observer, waited);
+    if (!(observer->words.checks & WEFT__CHECK_STARVE) || waited < observer->words.starve_ns ||
+        known || turns < 2) {
         return;
     }
     (void)snprintf(what, sizeof what, "%llu turns of others came first", (unsigned long long)turns);

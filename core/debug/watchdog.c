@@ -7,6 +7,7 @@
  * */
 #include "core/base/clock.h"
 #include "core/base/shared.h"
+#include "core/debug/more.h"
 #include "core/debug/sample.h"
 #include "core/debug/stack.h"
 
@@ -59,18 +60,18 @@ static void begin(struct weft__observer *observer, uint64_t serial, int64_t now)
 }
 
 /* Who it is: its name may be read because it stands still. */
-static void name(struct weft__observer *observer)
+static void find_name(struct weft__observer *observer)
 {
     struct weft__stall *stall = &observer->stall;
     struct weft__task *task = NULL;
+    char name[WEFT__TASK_NAME_MAX] = "";
 
     stall->task_id = 0;
     (void)weft__peek(&task, &observer->loop->current, sizeof task);
-    if (task && weft__peek(stall->task_name, task->name, sizeof stall->task_name) ==
-                    sizeof stall->task_name) {
+    if (task && weft__peek(name, task->name, sizeof name) == sizeof name) {
         (void)weft__peek(&stall->task_id, &task->id, sizeof stall->task_id);
     }
-    weft__task_format_name(stall->task_name, task ? stall->task_name : "", stall->task_id);
+    weft__task_format_name(stall->task_name, name, stall->task_id);
 }
 
 /* ---- reports ---- */
@@ -187,6 +188,7 @@ static void tell_end(struct weft__observer *observer, const struct weft__stall *
                        left_out);
     }
     weft__observe_report(observer->loop, &told.report);
+    weft__record_dump("a turn was too long");
 }
 
 void weft__stall_ends(struct weft__observer *observer)
@@ -229,7 +231,7 @@ static void take_sample(struct weft__observer *observer, int64_t now)
     }
     sample->after = now - stall->began;
     if (stall->count == 0) {
-        name(observer);
+        find_name(observer);
         if (atomic_load(&observer->serial) != stall->serial) {
             return;
         }
@@ -260,6 +262,9 @@ static void look(struct weft__observer *observer, int64_t now, bool overslept)
         take_sample(observer, now);
     }
     if (stall->count && elapsed >= STILL_NS && elapsed >= 2 * stall->told) {
+        if (!stall->told) {
+            weft__record_dump("a turn does not end");
+        }
         stall->told = elapsed;
         tell_still(observer, elapsed);
     }

@@ -36,6 +36,8 @@ static const struct word {
     { "stack", WEFT__CHECK_STACK, NONE, 0, true },
     { "depth", WEFT__CHECK_DEPTH, NONE, 0, false },
     { "made", WEFT__CHECK_MADE, NONE, 0, true },
+    { "metrics", WEFT__CHECK_METRICS, NONE, 0, false },
+    { "record", WEFT__CHECK_RECORD, SIZE, offsetof(struct weft__debug_words, record_bytes), false },
 };
 
 static uint32_t usual(bool all)

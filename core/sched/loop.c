@@ -318,6 +318,9 @@ int weft__loop_run(struct weft__loop *loop)
     weft__running = loop;
     weft__sanitize_thread(&loop->fiber.watch);
     loop->stopped = false;
+    if (loop->observer) {
+        weft__hooks.run(loop, true);
+    }
     weft__chance_begin(loop);
     do {
         r = weft__loop_look(loop, true);
@@ -334,6 +337,9 @@ int weft__loop_run(struct weft__loop *loop)
         weft__loop_give_turns(loop);
     } while (!loop->stopped);
     weft__chance_end(loop);
+    if (loop->observer && !weft__loop_is_inherited(loop)) {
+        weft__hooks.run(loop, false);
+    }
     weft__running = outer;
     atomic_store(&loop->running, false);
     return r;

@@ -2,6 +2,7 @@
  * What the tests of loops and tasks share. */
 #include "core/base/mem.h"
 #include "core/base/shared.h"
+#include "core/debug/more.h"
 #include "core/sched/loop.h"
 #include "tests/task/task.h"
 
@@ -308,6 +309,7 @@ size_t live_blocks(void)
 {
     weft_error_clear();
     weft__loop_depot_clear();
+    weft__record_forget();
     weft__shared_clear();
     weft__pool_depot_clear();
     weft__stacks_depot_clear();

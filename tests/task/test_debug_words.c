@@ -21,7 +21,7 @@ IN_LOOP(words_are_understood_and_told)
 
     snprintf(all, sizeof all,
              "slow=100ms,awaits,leaks,deadlock,cancel=1000ms,starve=250ms,thread,"
-             "stale,stack,depth,made");
+             "stale,stack,depth,made,metrics,record=4096K");
     check_words("1", usual);
     check_words("on", usual);
     check_words("0", "0");
@@ -33,6 +33,8 @@ IN_LOOP(words_are_understood_and_told)
     check_words("slow=50ms", "slow=50ms");
     check_words("slow=1.5s,cancel=2s", "slow=1500ms,cancel=2000ms");
     check_words("starve=2500us", "starve=2500us");
+    check_words("record=64K", "record=64K");
+    check_words("record=2M", "record=2048K");
     check_words("all", all);
     check_words("slow=20ms,0,awaits", "awaits");
     check_words("1,-slow,-starve,-cancel", "awaits,leaks,deadlock,thread,stale,stack,made");
@@ -65,6 +67,8 @@ IN_LOOP(what_is_not_understood_is_an_error_that_says_what_there_is)
     check_wrong("slow=.s", "like 50ms");
     check_wrong("slow=4000s", "from 1ms to 3600s");
     check_wrong("leaks=1", "takes no value");
+    check_wrong("record=1", "takes a size");
+    check_wrong("record=1T", "takes a size");
     check_wrong("-slow=1ms", "'-slow=1ms'");
     check_wrong("-1", "'-1'");
     check_wrong("yes", "'yes'");

@@ -18,10 +18,12 @@
  *     stack        *  a task that has nearly used up its stack
  *     depth           at the loop's close, how much of its stack each coroutine function needed
  *     made         *  each report tells where in the program its object was made
+ *     metrics         counts and times of each loop and task (<weft/metrics.h>)
+ *     record[=4M]     the last events, written down when something goes wrong (<weft/record.h>)
  *     all             all of these
  *
  * A list is separated by commas; `-word` takes one away: "1,-starve,slow=20ms".  Times end in us,
- * ms or s.
+ * ms or s; sizes may end in K or M.
  *
  * Reports go where all reports go (<weft/report.h>), with what debug mode knows in addition. */
 #ifndef WEFT_DEBUG_H

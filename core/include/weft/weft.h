@@ -29,6 +29,7 @@
 #include <weft/gather.h>
 #include <weft/group.h>
 #include <weft/guard.h>
+#include <weft/hooks.h>
 #include <weft/inline.h>
 #include <weft/io.h>
 #include <weft/limiter.h>
@@ -37,10 +38,12 @@
 #include <weft/lock.h>
 #include <weft/loop.h>
 #include <weft/notify.h>
+#include <weft/metrics.h>
 #include <weft/path.h>
 #include <weft/process.h>
 #include <weft/process_pool.h>
 #include <weft/queue.h>
+#include <weft/record.h>
 #include <weft/report.h>
 #include <weft/run.h>
 #include <weft/rwlock.h>
