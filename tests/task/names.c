@@ -15,15 +15,21 @@ char asked_in[16];
 
 static struct name {
     const char *name;
+    int family;        /* that it is known for; 0: any */
     struct gate *gate; /* NULL: the answer comes at once */
     int code;          /* EAI_* */
     const char *addresses;
 } names[NAMES_MAX];
 static int count;
 
+void know_family(const char *name, int family, struct gate *gate, int code, const char *addresses)
+{
+    names[count++] = (struct name){ name, family, gate, code, addresses };
+}
+
 void know_slow(const char *name, struct gate *gate, int code, const char *addresses)
 {
-    names[count++] = (struct name){ name, gate, code, addresses };
+    know_family(name, 0, gate, code, addresses);
 }
 
 void know(const char *name, int code, const char *addresses)
@@ -37,10 +43,11 @@ void forget_names(void)
     atomic_store(&asked, 0);
 }
 
-static const struct name *find(const char *name)
+static const struct name *find(const char *name, int family)
 {
     for (int i = 0; i < count && name; i++) {
-        if (strcmp(names[i].name, name) == 0) {
+        if (strcmp(names[i].name, name) == 0 &&
+            (names[i].family == 0 || names[i].family == family)) {
             return &names[i];
         }
     }
@@ -138,7 +145,8 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
                 struct addrinfo **ret_list)
 {
     void *symbol = next("getaddrinfo");
-    const struct name *known = hints->ai_flags & AI_NUMERICHOST ? NULL : find(host);
+    const struct name *known =
+        hints->ai_flags & AI_NUMERICHOST ? NULL : find(host, hints->ai_family);
     find_addresses *system_one;
 
     memcpy(&system_one, &symbol, sizeof symbol);

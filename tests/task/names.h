@@ -5,6 +5,7 @@
  *     know("two.test", 0, "192.0.2.1 2001:db8::1");       an answer
  *     know("gone.test", EAI_NONAME, "");                  an error
  *     know_slow("slow.test", &gate, 0, "192.0.2.1");      not before the gate is open
+ *     know_family("two.test", AF_INET, &gate, 0, "...");  for one family only
  *     forget_names();                                     nobody may be asking
  */
 #ifndef TESTS_TASK_NAMES_H
@@ -16,6 +17,7 @@
 
 void know(const char *name, int code, const char *addresses);
 void know_slow(const char *name, struct gate *gate, int code, const char *addresses);
+void know_family(const char *name, int family, struct gate *gate, int code, const char *addresses);
 void forget_names(void);
 
 /* How often names were asked for that are known here, and in which thread that was last. */

@@ -12,6 +12,7 @@
 #include <weft/buffer.h>
 #include <weft/cancel.h>
 #include <weft/common.h>
+#include <weft/connect.h>
 #include <weft/context.h>
 #include <weft/condition.h>
 #include <weft/copy.h>
