@@ -192,7 +192,8 @@ static void interrupt_nothing(struct weft__task *task)
     (void)task;
 }
 
-static const struct weft__wait wait_made = { "connection_made()", interrupt_nothing };
+static const struct weft__wait wait_made = { .name = "connection_made()",
+                                            .interrupt = interrupt_nothing };
 
 int weft_loop_create_datagram_endpoint(weft_loop *handle, const weft_datagram_protocol *protocol,
                                        void *self, const weft_address *local,

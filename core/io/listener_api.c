@@ -327,7 +327,8 @@ int weft_listener_abort_clients(weft_listener *handle)
     return end_clients(handle, true);
 }
 
-static const struct weft__wait wait_closed = { "a listener's end", weft__waitq_interrupt };
+static const struct weft__wait wait_closed = { .name = "a listener's end",
+                                             .interrupt = weft__waitq_interrupt };
 
 int weft_listener_wait_closed(weft_listener *handle)
 {
@@ -357,7 +358,8 @@ static void interrupt_serving(struct weft__task *task)
     weft__listener_close(l);
 }
 
-static const struct weft__wait wait_serving = { "serving", interrupt_serving };
+static const struct weft__wait wait_serving = { .name = "serving",
+                                              .interrupt = interrupt_serving };
 
 int weft_listener_serve_forever(weft_listener *handle)
 {

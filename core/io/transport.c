@@ -273,7 +273,8 @@ static void interrupt_nothing(struct weft__task *task)
     (void)task;
 }
 
-static const struct weft__wait wait_made = { "connection_made()", interrupt_nothing };
+static const struct weft__wait wait_made = { .name = "connection_made()",
+                                            .interrupt = interrupt_nothing };
 
 void weft__transport_await_made(struct weft__transport *t)
 {

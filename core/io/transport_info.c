@@ -121,8 +121,10 @@ int weft_transport_peername(weft_transport *handle, weft_address *ret_address)
 
 /* ---- in a task ---- */
 
-static const struct weft__wait wait_drain = { "a transport to be drained", weft__waitq_interrupt };
-static const struct weft__wait wait_lost = { "a transport's end", weft__waitq_interrupt };
+static const struct weft__wait wait_drain = { .name = "a transport to be drained",
+                                             .interrupt = weft__waitq_interrupt };
+static const struct weft__wait wait_lost = { .name = "a transport's end",
+                                            .interrupt = weft__waitq_interrupt };
 
 /* The transport and the running task; NULL and the error. */
 static struct weft__transport *begin(weft_transport *handle, struct weft__task **ret_task,
