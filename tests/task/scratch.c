@@ -76,7 +76,7 @@ const char *file_of_size(const char *name, size_t size)
 
     if (CHECK(file != NULL)) {
         for (size_t i = 0; i < size; i++) {
-            putc(byte_at(i), file);
+            putc_unlocked(byte_at(i), file);
         }
         fclose(file);
     }

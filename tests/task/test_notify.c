@@ -425,8 +425,12 @@ static int watch_and_make(void)
     for (int i = 0; r == 0 && i < 3; i++) { /* d, e perhaps not, f */
         weft_timeout limit;
 
-        r = weft_timeout_enter(&limit, 0.02);
-        r = weft_timeout_exit(&limit, tried(weft_notify_next(mine, &event)));
+        r = tried(weft_timeout_enter(&limit, 0.02));
+        if (r < 0) {
+            break;
+        }
+        r = weft_notify_next(mine, &event);
+        r = weft_timeout_exit(&limit, r == -ECANCELED ? r : tried(r)); /* it was slow */
     }
     weft_notify_free(mine);
     clear_away(scratch("s/d"));
