@@ -52,8 +52,8 @@ static int recall(int pidfd)
 {
     struct info info = { .mask = INFO_EXIT };
 
-    if (pidfd < 0 || weft__proc_without(WEFT__NO_EXIT_INFO) || ioctl(pidfd, GET_INFO, &info) < 0 ||
-        !(info.mask & INFO_EXIT)) {
+    if (pidfd < 0 || weft__proc_without(WEFT__NO_EXIT_INFO) ||
+        ioctl(pidfd, (int)GET_INFO, &info) < 0 || !(info.mask & INFO_EXIT)) {
         return -ECHILD;
     }
     return WIFSIGNALED(info.exit_status) ? 256 + WTERMSIG(info.exit_status) :

@@ -111,10 +111,13 @@ static void detail_is_the_last_ones(void)
 
 static void detail_may_quote_the_one_before(void)
 {
+    char expected[100];
+
+    snprintf(expected, sizeof expected, "not there, so -4000; %s", strerror(EIO));
     weft__detail(-ENOENT, "not there");
     weft__detail(-EIO, "%s, so %s; %s", weft_error_detail(), weft_err_name(-4000),
         weft_strerror(-EIO));
-    CU_ASSERT_STRING_EQUAL(weft_error_detail(), "not there, so -4000; Input/output error");
+    CU_ASSERT_STRING_EQUAL(weft_error_detail(), expected);
     weft_error_clear();
 }
 
@@ -197,7 +200,11 @@ static void *speak(void *arg)
         pthread_barrier_wait(me->together);
         me->wrong += strcmp(weft_error_detail(), mine) != 0;
         me->wrong += strcmp(number, name) != 0;
+#ifdef __GLIBC__ /* others may leave the number out */
         me->wrong += strstr(unknown, name + 1) == NULL;
+#else
+        me->wrong += *unknown == '\0';
+#endif
         pthread_barrier_wait(me->together);
     }
     return NULL; /* and leaves the words to whom they belong: nobody */
