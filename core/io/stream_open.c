@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * Streams are opened: connections, descriptors, standard input and output. */
-#include "core/io/connect.h"
 #include "core/io/stream.h"
 
 #include <fcntl.h>
@@ -45,16 +44,10 @@ int weft_open_connection(const char *host, int port, const weft_connection_optio
                          weft_stream **ret_stream)
 {
     static const weft_connection_options defaults;
-    int r = 0, fd;
+    int r, fd;
 
-    if (port < 1 || port > 65535) {
-        return -EINVAL;
-    }
     options = options ? options : &defaults;
-    if (!weft__self(&r)) {
-        return weft__misuse(r);
-    }
-    r = weft__connect_host(host, port, options, &fd);
+    r = weft_connect_host(host, port, &options->connect, &fd);
     return r < 0 ? r : adopt(fd, true, &options->stream, ret_stream);
 }
 

@@ -32,6 +32,7 @@
 
 #include <weft/address.h>
 #include <weft/buffer.h>
+#include <weft/connect.h>
 
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -52,9 +53,8 @@ typedef struct weft_stream_options {
 /** All zero, or a NULL pointer to one: the defaults. */
 typedef struct weft_connection_options {
     weft_stream_options stream;
-    int family;                  /* AF_INET or AF_INET6; 0: both */
-    const weft_address *local;   /* where the connection is to come from; NULL: anywhere */
-    void *reserved[4]; /* zero */
+    weft_connect_options connect; /* to a host: families, from where, which address when */
+    void *reserved[4];            /* zero */
 } weft_connection_options;
 
 /** Connects to a host.
@@ -64,8 +64,8 @@ typedef struct weft_connection_options {
  *  options     borrowed during the call; may be NULL.
  *  ret_stream  with one hold; untouched on error.
  *
- *  Returns 0; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, -EHOSTUNREACH of the address that was tried
- *  last; -ENOENT and the like: what weft_getaddrinfo() says of the name; -EMFILE, -ENOMEM.
+ *  Returns 0; what weft_connect_host() returns, which makes the connection: -ECONNREFUSED and the
+ *  like, what was wrong with the name, -EMFILE; -ENOMEM.
  *  A cancellation point; a cancelled one leaves nothing behind.
  *  Source: asyncio.open_connection(). */
 WEFT_API WEFT_MUST_USE int weft_open_connection(const char *host, int port,
