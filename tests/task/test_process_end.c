@@ -391,6 +391,39 @@ ALONE(several_threads_start_programs_at_once)
     EQUAL(children(), 0);
 }
 
+/* Many. */
+
+enum { AT_ONCE = 100 };
+
+/* Starts many at once, of which some are waited for, some talked to and some just freed. */
+static void a_crowd(void)
+{
+    const char *const argv[] = { "true", NULL };
+    weft_process_options options = { .out = WEFT_PIPE };
+    weft_process *crowd[AT_ONCE] = { NULL };
+
+    for (int i = 0; i < AT_ONCE; i++) {
+        EQUAL(weft_create_subprocess_exec(argv, &options, &crowd[i]), 0);
+    }
+    for (int i = 0; i < AT_ONCE; i++) {
+        if (i % 3 == 0) {
+            EQUAL(weft_process_communicate(crowd[i], NULL, 0, NULL, NULL), 0);
+        } else if (i % 3 == 1) {
+            EQUAL(weft_process_wait(crowd[i]), 0);
+        }
+        weft_process_free(crowd[i]);
+    }
+}
+
+/* The test looks for descriptors and memory that are left. */
+IN_TASK(crowds_of_children_leave_no_zombie_behind)
+{
+    for (int i = 0; i < many(10000) / 2000; i++) {
+        a_crowd();
+    }
+    await_no_children();
+}
+
 /* Virtual time. */
 
 IN_TASK(virtual_time_does_not_jump_while_a_child_runs)
@@ -449,6 +482,7 @@ static CU_TestInfo tests[] = {
     TEST(a_forked_child_cannot_touch_the_parents_children),
     TEST(a_process_is_its_loops),
     TEST(several_threads_start_programs_at_once),
+    TEST(crowds_of_children_leave_no_zombie_behind),
     TEST(virtual_time_does_not_jump_while_a_child_runs),
     TEST(virtual_time_jumps_over_a_detached_child),
     CU_TEST_INFO_NULL,

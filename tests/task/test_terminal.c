@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ * A shell's terminal is never made non-blocking: a program of weft runs in one, as a child of this
+ * one, which holds the same open file and looks at its flags meanwhile.
+ *
+ * Started with a third argument this is that program. */
+#include "tests/task/process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* ---- inside ---- */
+
+/* Waits for a line, has a child of its own write to the terminal, and answers. */
+WEFT_ASYNC(lives_in_a_terminal)
+{
+    char line[100] = "";
+    int r = weft_wait_readable(STDIN_FILENO);
+    ssize_t n = r < 0 ? r : weft_read(STDIN_FILENO, line, sizeof line - 1);
+
+    if (n < 0) {
+        return (int)n;
+    }
+    r = status_of((const char *const[]){ "echo", "child", NULL }, NULL);
+    if (r != 0) {
+        return r < 0 ? r : -EIO;
+    }
+    r = weft_wait_writable(STDOUT_FILENO);
+    n = r < 0 ? r : weft_write(STDOUT_FILENO, line, (size_t)n);
+    r = n < 0 ? (int)n : weft_wait_readable(STDIN_FILENO);
+    return r < 0 ? r : 0;
+}
+
+static int inside(void)
+{
+    int r = weft_run(lives_in_a_terminal(), &(weft_run_options){ .backend = backend() });
+
+    return r < 0 ? 100 : r;
+}
+
+/* ---- outside ---- */
+
+static struct {
+    int ours, theirs; /* the two ends */
+    weft_process *process;
+} terminal;
+
+static void open_terminal(void)
+{
+    struct termios raw;
+    char path[400];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    const char *const argv[] = { path, backend(), "", "inside", NULL };
+
+    CHECK(n > 0);
+    path[n > 0 ? n : 0] = '\0';
+    EQUAL(openpty(&terminal.ours, &terminal.theirs, NULL, NULL, NULL), 0);
+    EQUAL(tcgetattr(terminal.theirs, &raw), 0);
+    cfmakeraw(&raw);
+    EQUAL(tcsetattr(terminal.theirs, TCSANOW, &raw), 0);
+    EQUAL(weft_create_subprocess_exec(argv,
+                                      &(weft_process_options){
+                                          .in = WEFT_FD(terminal.theirs),
+                                          .out = WEFT_FD(terminal.theirs),
+                                          .err = WEFT_FD(terminal.theirs),
+                                          .start_new_session = true,
+                                      },
+                                      &terminal.process),
+          0);
+}
+
+static void close_terminal(void)
+{
+    weft_process_free(terminal.process);
+    close(terminal.ours);
+    close(terminal.theirs);
+}
+
+/* The end that the program shares with us. */
+static bool is_blocking(void)
+{
+    return !(fcntl(terminal.theirs, F_GETFL) & O_NONBLOCK);
+}
+
+/* Reads until `words` have come; the flags are looked at all the while. */
+static void expect(const char *words)
+{
+    char text[4000] = "";
+    size_t length = 0;
+
+    for (int i = 0; i < 5000 && !strstr(text, words); i++) {
+        struct pollfd pollfd = { .fd = terminal.ours, .events = POLLIN };
+
+        CHECK(is_blocking());
+        weft_sleep(0);
+        if (poll(&pollfd, 1, 1) > 0 && length < sizeof text - 1) {
+            ssize_t n = read(terminal.ours, text + length, sizeof text - 1 - length);
+
+            length += n > 0 ? (size_t)n : 0;
+            text[length] = '\0';
+        }
+    }
+    CHECK(strstr(text, words) != NULL);
+}
+
+/* Has it read a line and answer; then it waits for another one. */
+static void talk(void)
+{
+    EQUAL(write(terminal.ours, "hello\n", 6), 6);
+    expect("child\nhello\n");
+    for (int i = 0; i < 20; i++) {
+        weft_sleep(0.001);
+        CHECK(is_blocking());
+    }
+}
+
+IN_TASK(a_program_that_ends_leaves_its_terminal_as_it_was)
+{
+    if (is_virtual()) {
+        return; /* which waits for nothing real */
+    }
+    open_terminal();
+    talk();
+    EQUAL(write(terminal.ours, "x", 1), 1);
+    EQUAL(weft_process_wait(terminal.process), 0);
+    CHECK(is_blocking());
+    close_terminal();
+}
+
+IN_TASK(a_program_that_is_killed_leaves_its_terminal_as_it_was)
+{
+    if (is_virtual()) {
+        return;
+    }
+    open_terminal();
+    talk();
+    EQUAL(weft_process_kill(terminal.process), 0); /* it cannot put anything back */
+    EQUAL(weft_process_wait(terminal.process), 256 + SIGKILL);
+    CHECK(is_blocking());
+    close_terminal();
+}
+
+static CU_TestInfo tests[] = {
+    TEST(a_program_that_ends_leaves_its_terminal_as_it_was),
+    TEST(a_program_that_is_killed_leaves_its_terminal_as_it_was),
+    CU_TEST_INFO_NULL,
+};
+
+int main(int argc, char **argv)
+{
+    return argc > 3 ? inside() : task_main("terminal", tests, argc, argv);
+}
