@@ -475,8 +475,8 @@ WITH_PORT(a_task_that_is_cancelled_connects_to_nobody)
     close(four);
 }
 
-/* With a resolver on the loop, which answers at once: no lookup is first by chance, and no thread is
- * left from one run to the next. */
+/* With a resolver on the loop, which answers at once: no lookup is first by chance, and no thread
+ * is left from one run to the next. */
 
 static const char *known; /* the addresses that it knows for every name */
 
