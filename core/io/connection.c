@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Transports that connect. */
+ * Transports that connect: to a name, and to a Unix socket. */
 #include "core/base/error.h"
 #include "core/io/transport_open.h"
 #include "core/io/try.h"
 
 #include <unistd.h>
+#include <weft/connect.h>
 #include <weft/io.h>
 
 /* The loop for a call that waits: the running one. */
@@ -31,6 +32,20 @@ static int begin(struct weft__loop *loop, const weft_protocol *protocol, void *s
         (void)weft__fd_close(loop, fd);
     }
     return r;
+}
+
+int weft_loop_create_connection(weft_loop *handle, const weft_protocol *protocol, void *self,
+                                const char *host, int port, const weft_connect_options *options,
+                                weft_transport **ret_transport)
+{
+    int r = 0, fd;
+    struct weft__loop *loop = running(handle, protocol, &r);
+
+    if (!loop) {
+        return r;
+    }
+    r = weft_connect_host(host, port, options, &fd);
+    return r < 0 ? r : begin(loop, protocol, self, fd, AF_INET, ret_transport);
 }
 
 int weft_loop_create_unix_connection(weft_loop *handle, const weft_protocol *protocol, void *self,

@@ -4,6 +4,7 @@
 #include "tests/task/steps.h"
 #include "tests/task/transport.h"
 
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,6 +15,14 @@ static void echo(weft_transport *transport, const void *data, size_t size, void 
 }
 
 static const weft_protocol echoes = { .size = sizeof echoes, .data_received = echo };
+
+static weft_listener *listen_somewhere(void)
+{
+    weft_listener *listener = NULL;
+
+    EQUAL(weft_loop_create_server(NULL, &echoes, NULL, "127.0.0.1", 0, NULL, &listener), 0);
+    return listener;
+}
 
 static void end(weft_listener *listener)
 {
@@ -32,6 +41,30 @@ static void end(weft_listener *listener)
         }                           \
     }                               \
     static void name##__body(void)
+
+WATCHED(it_connects_and_is_made_when_the_call_returns)
+{
+    weft_listener *listener = listen_somewhere();
+    struct seen seen = { .quiet = true };
+    weft_transport *transport = NULL;
+    weft_address peer;
+
+    EQUAL(weft_loop_create_connection(NULL, &noting, &seen, "127.0.0.1",
+                                      weft_listener_port(listener), NULL, &transport),
+          0);
+    EQUAL(seen.made, 1);
+    CHECK(seen.transport == transport);
+    EQUAL(weft_transport_peername(transport, &peer), 0);
+    EQUAL(weft_address_port(&peer), weft_listener_port(listener));
+    EQUAL(weft_transport_write(transport, "hello", 5), 0);
+    while (seen.count < 5) {
+        weft_sleep(0);
+    }
+    EQUAL(memcmp(seen.got, "hello", 5), 0);
+    EQUAL(weft_transport_close(transport), 0);
+    UNTIL(seen.lost, 1);
+    end(listener);
+}
 
 WATCHED(a_unix_socket_is_connected_to_by_its_path)
 {
@@ -62,18 +95,36 @@ WATCHED(a_unix_socket_is_connected_to_by_its_path)
     EQUAL(weft_loop_create_unix_connection(NULL, &noting, &seen, NULL, &transport), -EINVAL);
 }
 
-static void connect_in_callback(void *unused)
+WATCHED(where_nobody_listens_is_an_error_and_makes_nothing)
+{
+    weft_listener *listener = listen_somewhere();
+    int port = weft_listener_port(listener);
+    struct seen seen = { .quiet = true };
+    weft_transport *transport = NULL;
+
+    end(listener);
+    EQUAL(weft_loop_create_connection(NULL, &noting, &seen, "127.0.0.1", port, NULL, &transport),
+          -ECONNREFUSED);
+    EQUAL(weft_loop_create_connection(NULL, NULL, &seen, "127.0.0.1", port, NULL, &transport),
+          -EINVAL);
+    EQUAL(seen.made, 0);
+    CHECK(transport == NULL);
+}
+
+static void connect_in_callback(void *port)
 {
     struct seen seen = { .quiet = true };
 
-    (void)unused;
+    EQUAL(weft_loop_create_connection(NULL, &noting, &seen, "127.0.0.1", *(int *)port, NULL, NULL),
+          -EPERM);
     EQUAL(weft_loop_create_unix_connection(NULL, &noting, &seen, "/nowhere", NULL), -EPERM);
-    EQUAL(weft_loop_create_unix_connection(NULL, NULL, &seen, "/nowhere", NULL), -EINVAL);
 }
 
 IN_TASK(only_a_task_connects)
 {
-    EQUAL(weft_loop_call_soon(NULL, connect_in_callback, NULL, NULL), 0);
+    int port = 9;
+
+    EQUAL(weft_loop_call_soon(NULL, connect_in_callback, &port, NULL), 0);
     weft_sleep(0);
 }
 
@@ -103,14 +154,12 @@ WEFT_ASYNC(connects)
 {
     weft_listener *listener = NULL;
     weft_transport *transport = NULL;
-    char name[60];
-    int r;
+    int r = tried(weft_loop_create_server(NULL, &echoes, NULL, "127.0.0.1", 0, NULL, &listener));
 
-    snprintf(name, sizeof name, "@weft-connects-%d", (int)getpid());
-    r = tried(weft_loop_create_unix_server(NULL, &echoes, NULL, name, NULL, &listener));
     r = r < 0 ? r : weft_sleep(0.001);
     if (r >= 0) {
-        r = tried(weft_loop_create_unix_connection(NULL, &balanced, NULL, name, &transport));
+        r = tried(weft_loop_create_connection(NULL, &balanced, NULL, "127.0.0.1",
+                                              weft_listener_port(listener), NULL, &transport));
     }
     if (transport) {
         transport = weft_transport_ref(transport);
@@ -149,7 +198,9 @@ static int makes_a_connection(void)
 EACH_FAULT_WHILE_IT(makes_a_connection)
 
 static CU_TestInfo tests[] = {
+    TEST(it_connects_and_is_made_when_the_call_returns),
     TEST(a_unix_socket_is_connected_to_by_its_path),
+    TEST(where_nobody_listens_is_an_error_and_makes_nothing),
     TEST(only_a_task_connects),
     TEST(a_cancel_at_any_step_leaves_nothing_open),
     TEST(each_fault_while_it_makes_a_connection),

@@ -38,6 +38,7 @@
 
 #include <weft/address.h>
 #include <weft/common.h>
+#include <weft/connect.h>
 
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -231,19 +232,28 @@ WEFT_API int weft_transport_detach(weft_transport *transport, int *ret_fd);
 
 /* ---- making them ---- */
 
-/** Connects to a Unix socket, and makes a transport of the connection.
+/** Connects to a name, as weft_connect_host() does, and makes a transport of the connection.
  *
  *  loop           NULL: the running one, which it must be.
  *  protocol       static; `self` is its factory's argument, or itself what the functions get.
- *  path           its file, or "@name".
+ *  host, port, options  as for weft_connect_host().
  *  ret_transport  may be NULL; valid until connection_lost() has returned.  Untouched on error.
  *
  *  It returns when connection_made() has returned.
  *
- *  Returns 0, -ENOENT, -ECONNREFUSED, -EACCES, -EPROTOTYPE and the like, with the path in
- *  weft_error_detail(); -ENAMETOOLONG, what the factory returned, -ECANCELED, -EPERM outside a
- *  task, -EOPNOTSUPP (sim), -EMFILE, -ENOMEM, -EINVAL, -EXDEV, -EBADF, -ECHILD.  A cancellation
- *  point until it is connected: a cancel that comes later is seen by the next wait.
+ *  Returns 0, what weft_connect_host() returns, what the factory returned, -EPERM outside a task,
+ *  -ENOMEM, -EINVAL, -EXDEV, -EBADF, -ECHILD.  A cancellation point until it is connected: a cancel
+ *  that comes later is seen by the next wait.  Source: loop.create_connection(). */
+WEFT_API int weft_loop_create_connection(weft_loop *loop, const weft_protocol *protocol, void *self,
+                                         const char *host, int port,
+                                         const weft_connect_options *options,
+                                         weft_transport **ret_transport);
+
+/** The same for a Unix socket.
+ *
+ *  path  its file, or "@name".
+ *
+ *  Returns 0, -ENOENT, -ECONNREFUSED, -EACCES, -EPROTOTYPE, -ENAMETOOLONG, and as above.
  *  Source: loop.create_unix_connection(). */
 WEFT_API int weft_loop_create_unix_connection(weft_loop *loop, const weft_protocol *protocol,
                                               void *self, const char *path,
