@@ -12,9 +12,15 @@ static int wait_fd(struct weft__stream *stream, struct weft__task *task, uint32_
     return weft__fd_wait_in(task, stream->fd, event | WEFT__FD_OWNED);
 }
 
+/* How much of `size` a call is made with: all of it, but in an unkind world. */
+static size_t much_of(const struct weft__stream *stream, size_t size)
+{
+    return stream->loop->shuffles ? weft__chance_shorten(stream->loop, size) : size;
+}
+
 static ssize_t receive_socket(struct weft__stream *stream, void *buffer, size_t size)
 {
-    ssize_t n = WEFT__SYS(recv(stream->fd, buffer, size, MSG_DONTWAIT));
+    ssize_t n = WEFT__SYS(recv(stream->fd, buffer, much_of(stream, size), MSG_DONTWAIT));
 
     return n < 0 ? -errno : n;
 }
@@ -24,8 +30,8 @@ static ssize_t send_socket(struct weft__stream *stream, const struct iovec *part
     ssize_t n;
 
     if (count == 1) {
-        n = WEFT__SYS(
-            send(stream->fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT));
+        n = WEFT__SYS(send(stream->fd, parts->iov_base, much_of(stream, parts->iov_len),
+                           MSG_NOSIGNAL | MSG_DONTWAIT));
     } else {
         struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)parts,
                                   .msg_iovlen = (size_t)count };
@@ -91,7 +97,7 @@ static ssize_t receive_file(struct weft__stream *stream, void *buffer, size_t si
     if (r < 0) {
         return r;
     }
-    n = WEFT__SYS(read(stream->fd, buffer, size));
+    n = WEFT__SYS(read(stream->fd, buffer, much_of(stream, size)));
     if (n < 0 && errno == EIO && isatty(stream->fd)) {
         return 0; /* the other side of a terminal has gone */
     }

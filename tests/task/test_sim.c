@@ -291,6 +291,67 @@ IN_LOOP(short_reads_are_chosen)
     EQUAL(weft__chance_shorten(inner, 1000), 1000);
 }
 
+/* Streams over a socket, where calls read and write less than they could. */
+
+enum { LINES = 300 };
+
+WEFT_ASYNC(writes_lines, (weft_stream *, stream))
+{
+    char line[64];
+    int r = 0;
+
+    for (int i = 0; i < LINES && r >= 0; i++) {
+        int length = snprintf(line, sizeof line, "line %d of many\n", i);
+        struct iovec halves[2] = { { line, 5 }, { line + 5, (size_t)length - 5 } };
+
+        r = (int)(i % 2 ? weft_stream_writev(stream, halves, 2) :
+                          weft_stream_write(stream, line, (size_t)length));
+        EQUAL(r, length);
+    }
+    return weft_stream_write_eof(stream);
+}
+
+WEFT_ASYNC(reads_lines, (int, a), (int, b))
+{
+    weft_stream *from = NULL, *to = NULL;
+    char line[64], expected[64];
+    weft_task *writer;
+
+    EQUAL(weft_stream_open_fd(a, NULL, &from), 0);
+    EQUAL(weft_stream_open_fd(b, NULL, &to), 0);
+    writer = weft_create_task(writes_lines(to), NULL);
+    for (int i = 0; i < LINES; i++) {
+        int length = snprintf(expected, sizeof expected, "line %d of many\n", i);
+
+        if (i % 3 == 0) {
+            EQUAL(weft_stream_readexactly(from, line, (size_t)length), length);
+        } else if (i % 3 == 1) {
+            EQUAL(weft_stream_readline(from, line, sizeof line), length);
+        } else {
+            EQUAL(weft_stream_readuntil(from, "many\n", 5, line, sizeof line), length);
+        }
+        CHECK(memcmp(line, expected, (size_t)length) == 0);
+    }
+    EQUAL(weft_stream_read(from, line, sizeof line), 0);
+    EQUAL(weft_await(writer), 0);
+    EQUAL(weft_stream_close(to), 0);
+    return weft_stream_close(from);
+}
+
+IN_LOOP(streams_are_whole_whatever_a_call_leaves_out)
+{
+    char world[40];
+    int fds[2];
+
+    for (int seed = 1; seed <= 40; seed++) {
+        snprintf(world, sizeof world, "sim:fds=1,seed=%d", seed);
+        EQUAL(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+        EQUAL(weft_run(reads_lines(fds[0], fds[1]), &(weft_run_options){ .backend = world }), 0);
+        EQUAL(pipe(fds), 0);
+        EQUAL(weft_run(reads_lines(fds[0], fds[1]), &(weft_run_options){ .backend = world }), 0);
+    }
+}
+
 static CU_TestInfo tests[] = {
     TEST(a_seed_is_a_world_of_its_own),
     TEST(callbacks_keep_their_order),
@@ -301,6 +362,7 @@ static CU_TestInfo tests[] = {
     TEST(a_deadlock_ends_in_words_in_every_world),
     TEST(descriptors_are_watched_while_days_fly_by),
     TEST(short_reads_are_chosen),
+    TEST(streams_are_whole_whatever_a_call_leaves_out),
     CU_TEST_INFO_NULL,
 };
 
