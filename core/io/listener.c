@@ -177,7 +177,7 @@ static void accept_some(void *arg)
 
 /* ---- the end ---- */
 
-static void close_doors(struct weft__listener *l)
+void weft__listener_close_doors(struct weft__listener *l)
 {
     struct weft__door *next;
 
@@ -201,7 +201,7 @@ void weft__listener_close(struct weft__listener *l)
     }
     l->closed = true;
     l->serving = false;
-    close_doors(l);
+    weft__listener_close_doors(l);
     if (l->rest) {
         weft_handle_cancel(l->rest);
         l->rest = weft_handle_unref(l->rest);

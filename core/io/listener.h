@@ -37,6 +37,9 @@ struct weft__listener {
     weft_waitq closers;
 };
 
+/* Closes its sockets; more may be added. */
+void weft__listener_close_doors(struct weft__listener *l);
+
 /* Makes one that does not listen yet, in the context of the caller; adds a socket, which is taken
  * by success; accepts from now on; closes; frees. */
 int weft__listener_new(struct weft__loop *loop, const weft_protocol *protocol, void *self,

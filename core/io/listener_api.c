@@ -14,6 +14,8 @@
 
 _Static_assert(sizeof(void *) != 8 || sizeof(weft_listener_options) == 64, "the public size");
 
+#define PORTS_TRIED 16 /* for one that is free for all addresses */
+
 static const weft_listener_options defaults;
 
 /* ---- making one ---- */
@@ -77,29 +79,23 @@ static int add_address(struct weft__listener *l, const weft_address *address,
     return r;
 }
 
-/* Another address gets the port that the first socket was given, if it is free there, too. */
+/* The address, with another port unless that is 0. */
 static int add_with_port(struct weft__listener *l, weft_address address, int port,
                          const struct weft__listen_options *options)
 {
     uint16_t number = htons((uint16_t)port);
-    int r;
 
-    if (port == 0) {
-        return add_address(l, &address, options);
+    if (port != 0) {
+        memcpy(address.bytes + offsetof(struct sockaddr_in, sin_port), &number, sizeof number);
     }
-    memcpy(address.bytes + offsetof(struct sockaddr_in, sin_port), &number, sizeof number);
-    r = add_address(l, &address, options);
-    if (r == -EADDRINUSE) {
-        memset(address.bytes + offsetof(struct sockaddr_in, sin_port), 0, sizeof number);
-        r = add_address(l, &address, options);
-    }
-    return r;
+    return add_address(l, &address, options);
 }
 
 /* One socket for each address.  A family that is not there, or an address that is nobody's, is left
- * out while another one works. */
-static int add_all(struct weft__listener *l, const weft_address *addresses, size_t count, int port,
-                   const struct weft__listen_options *options)
+ * out while another one works.  Without a port the first one is given one, which the others get:
+ * -EADDRINUSE where it is not free for them. */
+static int add_each(struct weft__listener *l, const weft_address *addresses, size_t count, int port,
+                    bool same_port, const struct weft__listen_options *options)
 {
     int r = -EADDRNOTAVAIL, first = 0, chosen = 0;
 
@@ -112,11 +108,24 @@ static int add_all(struct weft__listener *l, const weft_address *addresses, size
         if (r < 0) {
             return r;
         }
-        if (port == 0 && chosen == 0) {
+        if (port == 0 && same_port && chosen == 0) {
             chosen = weft__bound_port(l->doors->bound.fd);
         }
     }
     return l->doors ? 0 : first ? first : r;
+}
+
+/* Tries another port where one is not free for all; after some, each address gets its own. */
+static int add_all(struct weft__listener *l, const weft_address *addresses, size_t count, int port,
+                   const struct weft__listen_options *options)
+{
+    int r = -EADDRINUSE;
+
+    for (int i = 0; r == -EADDRINUSE && i <= (port == 0 ? PORTS_TRIED : 0); i++) {
+        weft__listener_close_doors(l);
+        r = add_each(l, addresses, count, port, i < PORTS_TRIED, options);
+    }
+    return r;
 }
 
 static int add_everywhere(struct weft__listener *l, int port, int family,
