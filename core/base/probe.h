@@ -12,6 +12,9 @@
 
 #ifdef HAVE_SDT
 #include <sys/sdt.h>
+#ifdef __clang__ /* its pedantry minds what systemtap's macros leave out */
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#endif
 #define WEFT__PROBE(name, a) DTRACE_PROBE1(weft, name, a)
 #define WEFT__PROBE2(name, a, b) DTRACE_PROBE2(weft, name, a, b)
 #else

@@ -241,6 +241,9 @@ IN_TASK(a_cancel_abandons_a_lookup_at_once)
     struct gate gate = GATE;
     weft_task *task;
 
+    if (WEFT__TSAN) {
+        return; /* it is not told when threads end that nobody joins */
+    }
     know_slow("slow.test", &gate, 0, "192.0.2.1");
     task = weft_create_task(looks_up("slow.test"), NULL);
     weft_sleep(0);
@@ -260,11 +263,15 @@ IN_TASK(a_timeout_ends_what_never_answers)
 {
     struct gate gate = GATE;
 
+    if (WEFT__TSAN) {
+        return; /* it is not told when threads end that nobody joins */
+    }
     know_slow("never.test", &gate, 0, "192.0.2.1");
     EQUAL(weft_wait_for(looks_up("never.test"), 0.005), -ETIMEDOUT);
     EQUAL(weft_await(looks_up("127.0.0.1")), 0);
     gate_open(&gate);
-    while (atomic_load(&asked) < 1) {
+    /* Unless the thread came too late, and the lookup was taken back. */
+    for (int i = 0; i < 1000 && atomic_load(&asked) < 1; i++) {
         weft_sleep(0.001);
     }
     forget_names();

@@ -184,6 +184,9 @@ ALONE(a_signal_ends_all)
 {
     char text[2000];
 
+#if WEFT__TSAN
+    return; /* in the child of a program with threads it hands no signals over */
+#endif
     EQUAL(in_child(in_child_with_signals, text, sizeof text), 0);
     SAME(text, "");
 }
