@@ -104,6 +104,19 @@ static int send_all(struct weft__stream *stream, struct weft__task *task, struct
     return 0;
 }
 
+/* A call that had the cell kept, because it waits, is through.  Whether the stream is still open;
+ * if not, whoever closed it has seen to the right to write, and the cell may be gone.  An -EBADF
+ * does not tell: it is also what the system says of a descriptor that cannot be written to. */
+static bool unpin(struct weft__stream *stream)
+{
+    stream->pins--;
+    if (stream->is_closed) {
+        weft__stream_release(stream);
+        return false;
+    }
+    return true;
+}
+
 /* Sends what is queued, as the holder of the right to write. */
 WEFT_ASYNC(send_queue, (struct weft__stream *, stream))
 {
@@ -114,13 +127,10 @@ WEFT_ASYNC(send_queue, (struct weft__stream *, stream))
     struct rest rest = { .parts = &part, .count = 1 };
     bool begun = false;
 
-    stream->pins--; /* each wait has its own */
-    if (stream->is_closed) {
-        weft__stream_release(stream);
-        return 0;
+    if (!stream->is_closed) {
+        r = send_all(stream, task, &rest, &begun);
     }
-    r = send_all(stream, task, &rest, &begun);
-    if (r == -EBADF) {
+    if (!unpin(stream)) {
         return 0;
     }
     weft__free(stream->out);
@@ -204,12 +214,9 @@ static int begin(struct weft__stream *stream, struct weft__task *task)
     return r;
 }
 
-/* Ends a write that came to `r`; the stream is there unless that is -EBADF. */
+/* Ends a write that came to `r`. */
 static int finish(struct weft__stream *stream, const struct rest *rest, int r, bool begun)
 {
-    if (r == -EBADF) {
-        return r;
-    }
     if (r == -ECANCELED && begun) {
         r = queue(stream, rest);
         if (r == 0) {
@@ -242,7 +249,11 @@ ssize_t weft_stream_writev(weft_stream *handle, const struct iovec *parts, int c
     }
     if (total) {
         (void)advance(&rest, 0);
+        stream->pins++;
         r = send_all(stream, task, &rest, &begun);
+        if (!unpin(stream)) {
+            return r;
+        }
     }
     r = finish(stream, &rest, r, begun);
     if (r < 0) {
@@ -357,6 +368,7 @@ ssize_t weft_stream_sendfile(weft_stream *handle, int from, off_t *offset, size_
     if (r < 0) {
         return r;
     }
+    stream->pins++;
     while (r == 0 && n > 0 && sent < count) {
         n = send_file(stream, task, from, &at, count - sent);
         if (n == -EAGAIN) {
@@ -375,7 +387,7 @@ ssize_t weft_stream_sendfile(weft_stream *handle, int from, off_t *offset, size_
     } else if (sent) {
         (void)lseek(from, at, SEEK_SET);
     }
-    if (r != -EBADF) {
+    if (unpin(stream)) {
         if (r == -EPIPE || r == -ECONNRESET) { /* others are the file's */
             stream->write_error = r;
         }

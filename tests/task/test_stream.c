@@ -494,6 +494,25 @@ OVER_EACH(writing_to_nobody_is_an_error, BENEATH)
     EQUAL(weft_stream_write_eof(there), n);
 }
 
+ON_REAL(a_descriptor_that_cannot_write_blocks_nobody)
+{
+    int file = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    off_t offset = 0;
+
+    open_ends(PIPES);
+    EQUAL(weft_stream_write(here, "x", 1), -EBADF);
+    EQUAL(weft_stream_write(here, "x", 1), -EBADF);
+    EQUAL(weft_stream_close(here), 0);
+    weft_stream_close(there);
+    open_ends(UNIX);
+    EQUAL(weft_stream_sendfile(there, file, &offset, 3), -EBADF);
+    say("x");
+    READS(weft_stream_read(here, got, 64), "x");
+    EQUAL(weft_stream_close(there), 0);
+    weft_stream_close(here);
+    close(file);
+}
+
 OVER_EACH(an_aborted_connection_is_told, MEMORY + 3)
 {
     ssize_t n;
@@ -715,6 +734,7 @@ static CU_TestInfo tests[] = {
     TEST(parts_are_written_in_one),
     TEST(a_file_is_sent),
     TEST(writing_to_nobody_is_an_error),
+    TEST(a_descriptor_that_cannot_write_blocks_nobody),
     TEST(an_aborted_connection_is_told),
     TEST(closing_wakes_who_reads_and_who_writes),
     TEST(a_further_hold_keeps_it_open),
