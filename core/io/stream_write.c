@@ -3,12 +3,12 @@
  *
  * The right to write is a lock that is handed over.  A write that is cancelled after its first byte
  * leaves the rest, and the right, to a task that sends it. */
+#include "core/io/quiet.h"
 #include "core/io/stream.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <unistd.h>
 #include <weft/coro.h>
 
@@ -339,7 +339,7 @@ static ssize_t send_file(struct weft__stream *stream, struct weft__task *task, i
 
     if (stream->kind == &weft__stream_socket) {
         count = count < 0x7ffff000 ? count : 0x7ffff000;
-        n = WEFT__SYS(sendfile(stream->fd, from, offset, count));
+        n = WEFT__SYS(weft__quiet_sendfile(stream->fd, from, offset, count));
         n = n < 0 ? -errno : n;
     }
     if (n == -EINVAL || n == -ENOSYS) {

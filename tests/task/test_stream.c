@@ -494,6 +494,25 @@ OVER_EACH(writing_to_nobody_is_an_error, BENEATH)
     EQUAL(weft_stream_write_eof(there), n);
 }
 
+OVER_EACH(a_file_that_nobody_takes_is_an_error, BENEATH)
+{
+    FILE *file = tmpfile();
+    off_t offset = 0;
+    ssize_t n = 0;
+
+    fputs("0123456789", file);
+    fflush(file);
+    weft_stream_close(here);
+    here = NULL;
+    for (int i = 0; i < 100 && n >= 0; i++) {
+        offset = 0;
+        n = weft_stream_sendfile(there, fileno(file), &offset, 10);
+        weft_sleep(0.0001);
+    }
+    CHECK(n == -EPIPE || n == -ECONNRESET);
+    fclose(file);
+}
+
 ON_REAL(a_descriptor_that_cannot_write_blocks_nobody)
 {
     int file = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -734,6 +753,7 @@ static CU_TestInfo tests[] = {
     TEST(parts_are_written_in_one),
     TEST(a_file_is_sent),
     TEST(writing_to_nobody_is_an_error),
+    TEST(a_file_that_nobody_takes_is_an_error),
     TEST(a_descriptor_that_cannot_write_blocks_nobody),
     TEST(an_aborted_connection_is_told),
     TEST(closing_wakes_who_reads_and_who_writes),
