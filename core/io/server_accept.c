@@ -11,7 +11,7 @@
 
 void weft__server_left(struct weft__server *server)
 {
-    if (server->room.first) {
+    while (server->room.first) { /* all: who was first may have nobody to let in */
         weft__waiter_wake(server->room.first, 0);
     }
     if (!server->accepting && (!server->count || server->is_awaited)) {

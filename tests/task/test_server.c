@@ -189,6 +189,44 @@ ON_REAL(no_more_clients_than_allowed)
     EQUAL(weft_server_close(server), 0);
 }
 
+WEFT_ASYNC(says_hello, (weft_stream *, client))
+{
+    talk(client);
+    return 0;
+}
+
+/* A port for each family: a client at each. */
+ON_REAL(room_is_for_who_comes_at_any_socket)
+{
+    weft_address second;
+    weft_stream *first, *stream;
+    weft_task *task;
+    int fd;
+
+    served = failing = 0;
+    EQUAL(weft_start_server(echo, NULL, NULL, 0, &(weft_server_options){ .max_clients = 1 },
+                            &server),
+          0);
+    second.length = sizeof second.storage;
+    fd = weft_server_socket(server, 1);
+    if (fd >= 0) { /* else there is no IPv6 here */
+        EQUAL(getsockname(fd, &second.sockaddr, &second.length), 0);
+        first = connect_to_server();
+        talk(first);
+        fd = weft_socket(second.sockaddr.sa_family, SOCK_STREAM, 0);
+        EQUAL(weft_connect(fd, &second.sockaddr, second.length), 0);
+        EQUAL(weft_stream_open_fd(fd, NULL, &stream), 0);
+        task = weft_create_task(says_hello(stream), NULL);
+        weft_sleep(0.002);
+        EQUAL(served, 1);
+        weft_stream_close(first);
+        EQUAL(weft_wait_for(task, 0.5), 0);
+        EQUAL(served, 2);
+        weft_stream_close(stream);
+    }
+    EQUAL(weft_server_close(server), 0);
+}
+
 WEFT_ASYNC(keeps, (weft_stream *, peer), (void *, kept))
 {
     *(weft_stream **)kept = weft_stream_ref(peer);
@@ -470,6 +508,7 @@ static CU_TestInfo tests[] = {
     TEST(connections_can_be_reset),
     TEST(serving_for_ever_ends_with_a_cancel_or_a_stop),
     TEST(no_more_clients_than_allowed),
+    TEST(room_is_for_who_comes_at_any_socket),
     TEST(a_hold_keeps_the_stream_of_a_handler),
     TEST(a_handler_may_close_its_stream_but_not_its_server),
     TEST(a_handler_that_fails_is_told),
