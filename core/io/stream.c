@@ -143,17 +143,39 @@ static int send_rest(struct weft__stream *stream)
     return r < 0 ? r : stream->is_untold ? stream->write_error : 0;
 }
 
-int weft_stream_close(weft_stream *handle)
+/* The stream of a hold, which may be closed already: NULL and an error as weft__stream_of(). */
+static struct weft__stream *held(const weft_stream *handle, int *ret_error)
 {
-    int r = 0;
-    struct weft__stream *stream = handle ? weft__cell_of(handle, &r) : NULL;
+    struct weft__stream *stream = weft__cell_of(handle, ret_error);
+    int r;
 
     if (!stream || !stream->holds) {
-        return handle ? -EBADF : 0;
+        *ret_error = handle ? -EBADF : -EINVAL;
+        return NULL;
     }
     r = weft__loop_check(stream->loop);
     if (r < 0) {
-        return weft__misuse(r);
+        *ret_error = weft__misuse(r);
+        return NULL;
+    }
+    return stream;
+}
+
+static void give_back(struct weft__stream *stream)
+{
+    if (stream->holds) { /* while a close waited an abort may have spent it */
+        stream->holds--;
+    }
+    weft__stream_release(stream);
+}
+
+int weft_stream_close(weft_stream *handle)
+{
+    int r = 0;
+    struct weft__stream *stream = handle ? held(handle, &r) : NULL;
+
+    if (!stream) {
+        return r;
     }
     if (!stream->is_closed && stream->holds == 1) {
         bool is_queued = stream->is_writing;
@@ -161,21 +183,19 @@ int weft_stream_close(weft_stream *handle)
         r = is_queued ? send_rest(stream) : stream->is_untold ? stream->write_error : 0;
         weft__stream_finish(stream, is_queued && r < 0);
     }
-    stream->holds--;
-    weft__stream_release(stream);
+    give_back(stream);
     return r;
 }
 
 int weft_stream_abort(weft_stream *handle)
 {
     int r = 0;
-    struct weft__stream *stream = weft__stream_of(handle, &r);
+    struct weft__stream *stream = held(handle, &r);
 
     if (!stream) {
         return r;
     }
     weft__stream_finish(stream, true);
-    stream->holds--;
-    weft__stream_release(stream);
+    give_back(stream);
     return 0;
 }

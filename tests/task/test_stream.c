@@ -574,6 +574,38 @@ OVER_EACH(closing_wakes_who_reads_and_who_writes, BENEATH)
     there = NULL;
 }
 
+OVER_EACH(an_abort_gives_its_hold_back_also_after_another, BENEATH)
+{
+    EQUAL(weft_stream_ref(there) == there, true);
+    EQUAL(weft_stream_ref(there) == there, true);
+    EQUAL(weft_stream_abort(there), 0);
+    EQUAL(weft_stream_abort(there), 0);
+    EQUAL(weft_stream_close(there), 0);
+    EQUAL(weft_stream_close(there), -EBADF);
+    EQUAL(weft_stream_abort(there), -EBADF);
+    there = NULL;
+}
+
+WEFT_ASYNC(closes, (weft_stream *, stream))
+{
+    return weft_stream_close(stream);
+}
+
+OVER_EACH(a_close_that_waits_is_overtaken_by_an_abort, BENEATH)
+{
+    weft_task *task = weft_create_task(fills(), NULL);
+
+    weft_sleep(0.001);
+    weft_task_cancel(task);
+    EQUAL(weft_await(task), 0);
+    task = weft_create_task(closes(there), NULL);
+    weft_sleep(0.001);
+    EQUAL(weft_stream_abort(there), 0);
+    EQUAL(weft_await(task), -EBADF);
+    EQUAL(weft_stream_close(there), -EBADF); /* spent, whoever of the two has spent it */
+    there = NULL;
+}
+
 OVER_EACH(a_further_hold_keeps_it_open, BENEATH)
 {
     SAME(weft_stream_ref(there) == there ? "same" : "other", "same");
@@ -757,6 +789,8 @@ static CU_TestInfo tests[] = {
     TEST(a_descriptor_that_cannot_write_blocks_nobody),
     TEST(an_aborted_connection_is_told),
     TEST(closing_wakes_who_reads_and_who_writes),
+    TEST(an_abort_gives_its_hold_back_also_after_another),
+    TEST(a_close_that_waits_is_overtaken_by_an_abort),
     TEST(a_further_hold_keeps_it_open),
     TEST(a_cancelled_read_loses_nothing),
     TEST(a_stream_tells_of_itself),
