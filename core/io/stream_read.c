@@ -435,6 +435,9 @@ int weft_stream_consume(weft_stream *handle, size_t size)
     if (!stream) {
         return r;
     }
+    if (stream->is_reading) { /* whose place in what is kept would be another one */
+        return weft__misuse(-EBUSY);
+    }
     if (size > stream->in_len) {
         return -EINVAL;
     }

@@ -574,6 +574,25 @@ OVER_EACH(closing_wakes_who_reads_and_who_writes, BENEATH)
     there = NULL;
 }
 
+WEFT_ASYNC(reads_a_line)
+{
+    return (int)weft_stream_readline(here, got, sizeof got);
+}
+
+/* Or the line would be looked for behind what was taken. */
+OVER_EACH(nobody_takes_what_another_looks_at, BENEATH)
+{
+    weft_task *task;
+
+    say("012345");
+    task = weft_create_task(reads_a_line(), NULL);
+    weft_sleep(0.001);
+    EQUAL(weft_stream_consume(here, 6), -EBUSY);
+    say("a\nb\n");
+    READS(weft_await(task), "012345a\n");
+    EQUAL(weft_stream_consume(here, 2), 0);
+}
+
 OVER_EACH(an_abort_gives_its_hold_back_also_after_another, BENEATH)
 {
     EQUAL(weft_stream_ref(there) == there, true);
@@ -789,6 +808,7 @@ static CU_TestInfo tests[] = {
     TEST(a_descriptor_that_cannot_write_blocks_nobody),
     TEST(an_aborted_connection_is_told),
     TEST(closing_wakes_who_reads_and_who_writes),
+    TEST(nobody_takes_what_another_looks_at),
     TEST(an_abort_gives_its_hold_back_also_after_another),
     TEST(a_close_that_waits_is_overtaken_by_an_abort),
     TEST(a_further_hold_keeps_it_open),

@@ -189,7 +189,8 @@ WEFT_API ssize_t weft_stream_peek_until(weft_stream *stream, const void *separat
 
 /** Takes bytes that were shown.
  *
- *  Returns 0, -EINVAL so many are not there; -EBADF, -EXDEV, -ECHILD.  Not a cancellation point. */
+ *  Returns 0, -EINVAL so many are not there; -EBUSY another task reads; -EBADF, -EXDEV, -ECHILD.
+ *  Not a cancellation point. */
 WEFT_API int weft_stream_consume(weft_stream *stream, size_t size);
 
 /** Whether the end was seen and all was read.  Source: StreamReader.at_eof(). */
