@@ -375,6 +375,9 @@ int weft_process_pool_call(weft_process_pool *pool, const void *request, size_t 
     r = take_slot(pool, task, &slot);
     if (r == 0) {
         r = pool->freed ? -ESHUTDOWN : call_in(pool, task, slot, request, size, ret_reply);
+        if (pool->freed) {
+            end_worker(pool, slot); /* nobody else does, who had it handed on with one */
+        }
         give_slot(pool, slot);
     }
     pool->pins--;

@@ -232,6 +232,17 @@ IN_TASK(a_shutdown_lets_calls_end_and_workers_too)
     EQUAL(weft_process_pool_free(pool), 0);
 }
 
+/* The call has been woken with the worker, but had no turn yet. */
+IN_TASK(a_worker_that_was_just_handed_on_ends_with_its_pool)
+{
+    weft_process_pool *pool = pool_of(1);
+    weft_task *next = weft_create_task(calls(pool, "e"), NULL);
+
+    EQUAL(weft_process_pool_call(pool, "t", 1, NULL), 0);
+    EQUAL(weft_process_pool_free(pool), 0);
+    EQUAL(weft_await(next), -ESHUTDOWN);
+}
+
 IN_TASK(calls_of_a_pool_that_is_freed_are_told)
 {
     weft_process_pool *pool = pool_of(1);
@@ -333,6 +344,7 @@ static CU_TestInfo tests[] = {
     TEST(what_cannot_be_a_worker_is_told),
     TEST(a_shutdown_lets_calls_end_and_workers_too),
     TEST(calls_of_a_pool_that_is_freed_are_told),
+    TEST(a_worker_that_was_just_handed_on_ends_with_its_pool),
     TEST(a_pool_can_be_freed_after_its_loop),
     TEST(misuse_is_told),
     TEST(each_fault_while_it_use_a_pool),
