@@ -50,11 +50,11 @@ WEFT_ASYNC(serve_client, (struct weft__server *, server), (struct weft__stream *
     if (!is_ordinary(r)) {
         report(server->loop, r, "the handler of a connection failed", true);
     }
+    if (stream->holds) { /* the handler may have closed it */
+        (void)weft_stream_close(handle); /* may wait, and can be cancelled like the handler */
+    }
     stream->server_task = NULL;
     weft__list_remove(&stream->client);
-    if (stream->holds) { /* the handler may have closed it */
-        (void)weft_stream_close(handle);
-    }
     stream->pins--;
     weft__stream_release(stream);
     server->count--;

@@ -248,6 +248,43 @@ ON_REAL(a_hold_keeps_the_stream_of_a_handler)
     weft_stream_close(client);
 }
 
+WEFT_ASYNC(queues_much, (weft_stream *, peer), (void *, user))
+{
+    static char block[8000000];
+    weft_timeout timeout;
+
+    (void)user;
+    EQUAL(weft_timeout_enter(&timeout, 0.001), 0);
+    (void)weft_stream_write(peer, block, sizeof block);
+    (void)weft_timeout_exit(&timeout, -ECANCELED);
+    served++;
+    return 0;
+}
+
+/* Its handler has returned, but the rest of what it wrote is still to be sent. */
+ON_REAL(a_client_that_never_reads_does_not_keep_a_server_from_closing)
+{
+    weft_stream *client;
+
+    for (int i = 0; i < 2; i++) {
+        served = 0;
+        EQUAL(weft_start_server(queues_much, NULL, "127.0.0.1", 0, NULL, &server), 0);
+        client = connect_to_server();
+        while (!served) {
+            weft_sleep(0.001);
+        }
+        give_way(3);
+        EQUAL(weft_server_clients(server), 1);
+        if (i == 0) {
+            EQUAL(weft_server_drain(server, 0.005), -ETIMEDOUT);
+        } else {
+            EQUAL(weft_server_abort_clients(server), 1);
+        }
+        EQUAL(weft_server_close(server), 0);
+        weft_stream_close(client);
+    }
+}
+
 WEFT_ASYNC(closes_itself, (weft_stream *, peer), (void *, user))
 {
     (void)user;
@@ -510,6 +547,7 @@ static CU_TestInfo tests[] = {
     TEST(no_more_clients_than_allowed),
     TEST(room_is_for_who_comes_at_any_socket),
     TEST(a_hold_keeps_the_stream_of_a_handler),
+    TEST(a_client_that_never_reads_does_not_keep_a_server_from_closing),
     TEST(a_handler_may_close_its_stream_but_not_its_server),
     TEST(a_handler_that_fails_is_told),
     TEST(everywhere_is_everywhere),
