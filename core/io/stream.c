@@ -117,17 +117,6 @@ int weft__stream_wait(struct weft__stream *stream, struct weft__task *task, uint
     return r;
 }
 
-weft_stream *weft_stream_ref(weft_stream *handle)
-{
-    int r;
-    struct weft__stream *stream = weft__stream_of(handle, &r);
-
-    if (stream) {
-        stream->holds++;
-    }
-    return handle;
-}
-
 /* Before the last hold goes: sends what is queued.  Whatever comes of it, the stream is closed. */
 static int send_rest(struct weft__stream *stream)
 {
@@ -159,6 +148,17 @@ static struct weft__stream *held(const weft_stream *handle, int *ret_error)
         return NULL;
     }
     return stream;
+}
+
+weft_stream *weft_stream_ref(weft_stream *handle)
+{
+    int r;
+    struct weft__stream *stream = held(handle, &r);
+
+    if (stream) {
+        stream->holds++;
+    }
+    return handle;
 }
 
 static void give_back(struct weft__stream *stream)

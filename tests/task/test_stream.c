@@ -598,7 +598,9 @@ OVER_EACH(an_abort_gives_its_hold_back_also_after_another, BENEATH)
     EQUAL(weft_stream_ref(there) == there, true);
     EQUAL(weft_stream_ref(there) == there, true);
     EQUAL(weft_stream_abort(there), 0);
+    EQUAL(weft_stream_ref(there) == there, true); /* closed, but not spent */
     EQUAL(weft_stream_abort(there), 0);
+    EQUAL(weft_stream_close(there), 0);
     EQUAL(weft_stream_close(there), 0);
     EQUAL(weft_stream_close(there), -EBADF);
     EQUAL(weft_stream_abort(there), -EBADF);
