@@ -108,11 +108,19 @@ static int pause_for(struct weft__server *server, int error)
     return r == -ETIMEDOUT ? 0 : r;
 }
 
+/* Waits until somebody comes; without the memory for that, for a while. */
+static int wait_at(struct weft__task *task, struct weft__server_door *door)
+{
+    int r = weft__fd_wait_in(task, door->bound.fd, WEFT_READABLE | WEFT__FD_OWNED);
+
+    return r == -ENOMEM || r == -ENOSPC ? pause_for(door->server, r) : r;
+}
+
 /* What accept(2) has returned is no connection: 0, go on; or the door is to be closed. */
 static int wait_after(struct weft__task *task, struct weft__server_door *door, int error)
 {
     switch (error) {
-    case EAGAIN: return weft__fd_wait_in(task, door->bound.fd, WEFT_READABLE | WEFT__FD_OWNED);
+    case EAGAIN: return wait_at(task, door);
     case EINTR:
     case ECONNABORTED:
     case EPROTO:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Servers: connections come, are handled, limited, drained, and cancelled. */
+#include "core/base/mem.h"
 #include "tests/task/net.h"
 
 #include <fcntl.h>
@@ -498,6 +499,22 @@ ON_REAL(without_a_descriptor_connections_wait_and_nobody_spins)
     EQUAL(weft_server_close(server), 0);
 }
 
+ON_REAL(a_server_without_memory_to_wait_goes_on_after_a_second)
+{
+    weft_stream *client;
+
+    start(NULL);
+    weft__fault_arm(1, -ENOMEM); /* behind the first accept(2) */
+    give_way(2);
+    CHECK(weft__fault_arm(-1, 0) < 0);
+    EQUAL(next_report()->status, -ENOMEM);
+    CHECK(weft_server_is_serving(server));
+    client = connect_to_server();
+    talk(client);
+    weft_stream_close(client);
+    EQUAL(weft_server_close(server), 0);
+}
+
 /* The loop's end. */
 
 static void stop_in_callback(void *unused)
@@ -556,6 +573,7 @@ static CU_TestInfo tests[] = {
     TEST(a_file_that_was_left_is_replaced_but_nothing_else),
     TEST(a_socket_that_listens_already),
     TEST(without_a_descriptor_connections_wait_and_nobody_spins),
+    TEST(a_server_without_memory_to_wait_goes_on_after_a_second),
     TEST(a_callback_closes_without_waiting),
     TEST(another_thread_keeps_off),
     CU_TEST_INFO_NULL,
