@@ -380,14 +380,36 @@ int weft_stream_read_all(weft_stream *handle, size_t limit, weft_buffer *buffer)
     }
 }
 
+/* Begins a call that shows bytes.  Its turn is spent first: what is shown must still be there when
+ * the call returns. */
+static struct weft__stream *begin_to_show(const weft_stream *handle, struct weft__task **ret_task,
+                                          int *ret_error)
+{
+    struct weft__stream *stream = weft__stream_begin(handle, ret_task, ret_error);
+
+    if (!stream) {
+        return NULL;
+    }
+    stream->pins++;
+    weft__task_spend_turn(*ret_task);
+    stream->pins--;
+    if (stream->is_closed) {
+        weft__stream_release(stream);
+        *ret_error = -EBADF;
+        return NULL;
+    }
+    *ret_error = check(stream);
+    return *ret_error < 0 ? NULL : stream;
+}
+
 ssize_t weft_stream_peek(weft_stream *handle, size_t least, const char **ret_data)
 {
     int r = 0;
     struct weft__task *task;
-    struct weft__stream *stream = weft__stream_begin(handle, &task, &r);
+    struct weft__stream *stream = begin_to_show(handle, &task, &r);
     bool waited = false;
 
-    if (!stream || (r = check(stream)) < 0) {
+    if (!stream) {
         return r;
     }
     if (least > stream->limit) {
@@ -413,11 +435,11 @@ ssize_t weft_stream_peek_until(weft_stream *handle, const void *separator, size_
     struct iovec one = { .iov_base = (void *)(uintptr_t)separator, .iov_len = length };
     int r = 0;
     struct weft__task *task;
-    struct weft__stream *stream = length ? weft__stream_begin(handle, &task, &r) : NULL;
+    struct weft__stream *stream = length ? begin_to_show(handle, &task, &r) : NULL;
     bool waited = false;
     ssize_t n;
 
-    if (!stream || (r = check(stream)) < 0) {
+    if (!stream) {
         return length ? r : -EINVAL;
     }
     n = until(stream, task, &one, 1, SIZE_MAX, &waited);

@@ -393,5 +393,6 @@ ssize_t weft_stream_sendfile(weft_stream *handle, int from, off_t *offset, size_
         }
         weft__stream_unlock(stream);
     }
+    weft__task_spend_turn(task);
     return r < 0 && (!sent || r != -ECANCELED) ? r : (ssize_t)sent;
 }

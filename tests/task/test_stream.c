@@ -477,6 +477,43 @@ OVER_EACH(a_file_is_sent, BENEATH)
     fclose(file);
 }
 
+IN_TASK(who_never_waits_gives_way_all_the_same)
+{
+    weft_stream *ends[2];
+    weft_task *task;
+    const char *data;
+    static char block[8000];
+    FILE *file = tmpfile();
+    off_t offset = 0;
+
+    EQUAL(weft_stream_pair(0, ends), 0);
+    EQUAL(fwrite(block, 1, sizeof block, file), sizeof block);
+    fflush(file);
+    task = weft_create_task(gives(0), NULL);
+    for (int i = 0; i < 8000; i++) {
+        EQUAL(weft_stream_sendfile(ends[1], fileno(file), &offset, 1), 1);
+    }
+    CHECK(weft_task_done(task));
+    EQUAL(weft_await(task), 0);
+    task = weft_create_task(gives(0), NULL);
+    for (int i = 0; i < 4000; i++) {
+        CHECK(weft_stream_peek(ends[0], 1, &data) > 0);
+        EQUAL(weft_stream_consume(ends[0], 1), 0);
+    }
+    CHECK(weft_task_done(task));
+    EQUAL(weft_await(task), 0);
+    task = weft_create_task(gives(0), NULL);
+    for (int i = 0; i < 4000; i++) {
+        EQUAL(weft_stream_peek_until(ends[0], "", 1, &data), 1);
+        EQUAL(weft_stream_consume(ends[0], 1), 0);
+    }
+    CHECK(weft_task_done(task));
+    EQUAL(weft_await(task), 0);
+    weft_stream_close(ends[0]);
+    weft_stream_close(ends[1]);
+    fclose(file);
+}
+
 /* Ends. */
 
 OVER_EACH(writing_to_nobody_is_an_error, BENEATH)
@@ -805,6 +842,7 @@ static CU_TestInfo tests[] = {
     TEST(writes_of_several_tasks_do_not_mix),
     TEST(parts_are_written_in_one),
     TEST(a_file_is_sent),
+    TEST(who_never_waits_gives_way_all_the_same),
     TEST(writing_to_nobody_is_an_error),
     TEST(a_file_that_nobody_takes_is_an_error),
     TEST(a_descriptor_that_cannot_write_blocks_nobody),
