@@ -300,8 +300,8 @@ int weft_stream_write_eof(weft_stream *handle)
         return r;
     }
     r = begin(stream, task);
-    if (r < 0) {
-        return r;
+    if (r < 0) { /* another task may have said so while this one waited for its right */
+        return r == -EPIPE && stream->has_shut && !stream->write_error ? 0 : r;
     }
     r = stream->kind->shut(stream);
     stream->has_shut = r == 0;

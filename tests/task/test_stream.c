@@ -514,6 +514,27 @@ IN_TASK(who_never_waits_gives_way_all_the_same)
     fclose(file);
 }
 
+WEFT_ASYNC(writes_the_end)
+{
+    return weft_stream_write_eof(there);
+}
+
+OVER_EACH(several_may_end_the_writing_while_much_is_queued, BENEATH)
+{
+    weft_task *task = weft_create_task(fills(), NULL), *first, *second;
+
+    weft_sleep(0.001);
+    weft_task_cancel(task);
+    EQUAL(weft_await(task), 0);
+    first = weft_create_task(writes_the_end(), NULL);
+    second = weft_create_task(writes_the_end(), NULL);
+    give_way(2);
+    task = weft_create_task(takes_all(), NULL);
+    EQUAL(weft_await(first), 0);
+    EQUAL(weft_await(second), 0);
+    EQUAL(weft_await(task), MUCH);
+}
+
 /* Ends. */
 
 OVER_EACH(writing_to_nobody_is_an_error, BENEATH)
@@ -843,6 +864,7 @@ static CU_TestInfo tests[] = {
     TEST(parts_are_written_in_one),
     TEST(a_file_is_sent),
     TEST(who_never_waits_gives_way_all_the_same),
+    TEST(several_may_end_the_writing_while_much_is_queued),
     TEST(writing_to_nobody_is_an_error),
     TEST(a_file_that_nobody_takes_is_an_error),
     TEST(a_descriptor_that_cannot_write_blocks_nobody),
