@@ -75,6 +75,9 @@ static ssize_t send_memory(struct weft__stream *stream, const struct iovec *part
     for (int i = 0; i < count && pipe->len < pipe->capacity; i++) {
         size_t room = pipe->capacity - pipe->len, size = parts[i].iov_len;
 
+        if (size == 0) { /* and it may lie nowhere */
+            continue;
+        }
         size = weft__chance_shorten(stream->loop, size < room ? size : room);
         put(pipe, parts[i].iov_base, size);
         done += size;

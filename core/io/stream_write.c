@@ -159,11 +159,12 @@ static int queue(struct weft__stream *stream, const struct rest *rest)
         return -ENOMEM;
     }
     for (int i = 0; i < rest->count; i++) {
-        size_t skip = i ? 0 : rest->begun;
+        size_t skip = i ? 0 : rest->begun, length = rest->parts[i].iov_len - skip;
 
-        memcpy(stream->out + at, (const char *)rest->parts[i].iov_base + skip,
-               rest->parts[i].iov_len - skip);
-        at += rest->parts[i].iov_len - skip;
+        if (length) {
+            memcpy(stream->out + at, (const char *)rest->parts[i].iov_base + skip, length);
+        }
+        at += length;
     }
     stream->out_at = 0;
     stream->out_len = size;

@@ -448,6 +448,7 @@ OVER_EACH(writes_of_several_tasks_do_not_mix, BENEATH)
 OVER_EACH(parts_are_written_in_one, BENEATH)
 {
     struct iovec parts[40], zero[2] = { { NULL, 0 }, { NULL, 0 } };
+    struct iovec odd[3] = { { (void *)"a", 1 }, { NULL, 0 }, { (void *)"b", 1 } };
 
     for (int i = 0; i < 40; i++) {
         parts[i] = (struct iovec){ .iov_base = (void *)"xy", .iov_len = (size_t)(i % 3) };
@@ -455,6 +456,8 @@ OVER_EACH(parts_are_written_in_one, BENEATH)
     EQUAL(weft_stream_writev(there, parts, 40), 39);
     EQUAL(weft_stream_readexactly(here, got, 39), 39);
     EQUAL(memcmp(got, "xxyxxy", 6), 0);
+    EQUAL(weft_stream_writev(there, odd, 3), 2);
+    READS(weft_stream_readexactly(here, got, 2), "ab");
     EQUAL(weft_stream_writev(there, zero, 2), 0);
     EQUAL(weft_stream_writev(there, zero, 0), 0);
     EQUAL(weft_stream_writev(there, zero, -1), -EINVAL);
