@@ -98,8 +98,8 @@ static ssize_t receive_file(struct weft__stream *stream, void *buffer, size_t si
         return r;
     }
     n = WEFT__SYS(read(stream->fd, buffer, much_of(stream, size)));
-    if (n < 0 && errno == EIO && isatty(stream->fd)) {
-        return 0; /* the other side of a terminal has gone */
+    if (n < 0 && errno == EIO) { /* of a terminal: its other side has gone */
+        return isatty(stream->fd) ? 0 : -EIO;
     }
     return n < 0 ? -errno : n;
 }
