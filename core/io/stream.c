@@ -139,7 +139,7 @@ static struct weft__stream *held(const weft_stream *handle, int *ret_error)
     int r;
 
     if (!stream || !stream->holds) {
-        *ret_error = handle ? -EBADF : -EINVAL;
+        *ret_error = stream || *ret_error == -ESRCH ? -EBADF : *ret_error;
         return NULL;
     }
     r = weft__loop_check(stream->loop);

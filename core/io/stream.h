@@ -84,14 +84,14 @@ static inline weft_stream *weft__stream_handle(const struct weft__stream *stream
 }
 
 /* The stream of a handle, for a call in the thread of its loop: NULL and -EBADF, -EINVAL, -EXDEV,
- * -ECHILD. */
+ * -ECHILD, or what a failed stream carries. */
 static inline struct weft__stream *weft__stream_of(const weft_stream *handle, int *ret_error)
 {
     struct weft__stream *stream = weft__cell_of(handle, ret_error);
     int r;
 
     if (!stream || stream->is_closed) {
-        *ret_error = handle ? -EBADF : -EINVAL;
+        *ret_error = stream || *ret_error == -ESRCH ? -EBADF : *ret_error;
         return NULL;
     }
     r = weft__loop_check(stream->loop);
