@@ -354,6 +354,9 @@ static int begin(struct weft_process *process, const void *in, size_t in_len)
     if (process->taken) {
         return weft__words(-EBUSY, "a pipe of this process was taken by weft_process_take_fd()");
     }
+    if (weft__process_has_streams(process)) {
+        return weft__words(-EBUSY, "this process has streams: weft_process_stdin() and its like");
+    }
     if ((in_len > 0 && !in) || (process->talk && in_len < process->talk->sent)) {
         return -EINVAL;
     }

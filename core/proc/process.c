@@ -167,6 +167,7 @@ weft_process *weft_process_ref(weft_process *process)
 static void abandon(struct weft_process *process)
 {
     process->pins++;
+    weft__process_close_streams(process);
     if (process->talker) {
         weft__talk_interrupt(process, -EBADF);
     }
@@ -217,6 +218,9 @@ int weft_process_take_fd(weft_process *process, int which)
     }
     if (process->talk) {
         return weft__words(-EBUSY, "weft_process_communicate() has begun to use the pipes");
+    }
+    if (process->streams[which]) {
+        return weft__words(-EBUSY, "this pipe has a stream: weft_process_stdin() and its like");
     }
     r = process->pipes[which];
     process->pipes[which] = -1;

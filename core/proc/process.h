@@ -18,6 +18,7 @@
 #include "core/sync/waitq.h"
 
 #include <weft/process.h>
+#include <weft/stream.h>
 
 #define WEFT__PROCESS_NAME_MAX 32
 
@@ -40,7 +41,8 @@ struct weft_process {
     uint32_t pins;            /* those who wait in it */
     pid_t pid;
     int pidfd;                /* -1: it was reaped, or there are none */
-    int pipes[3];             /* our ends; -1: none, taken or closed */
+    int pipes[3];             /* our ends; -1: none, taken, closed, or a stream's */
+    weft_stream *streams[3];  /* of the pipes; NULL: nobody has asked for it */
     int status;               /* how it ended; -EINPROGRESS, -ECHILD: lost */
     int watch;                /* weft__process_watch */
     bool detached;
@@ -74,6 +76,10 @@ int weft__process_check(const struct weft_process *process);
 
 /* Sends a signal to one that was not reaped: 0 or a negative errno. */
 int weft__process_signal(const struct weft_process *process, int signum);
+
+/* In pipes.c: whether somebody has asked for a stream; closes them, whoever waits. */
+bool weft__process_has_streams(const struct weft_process *process);
+void weft__process_close_streams(struct weft_process *process);
 
 /* In communicate.c: ends the wait of who communicates; frees what it has come to. */
 void weft__talk_interrupt(struct weft_process *process, int status);

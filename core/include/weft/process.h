@@ -8,6 +8,8 @@
  *     r = weft_process_communicate(process, text, strlen(text), &out, NULL);
  *     weft_process_free(process);
  *
+ * For a conversation the pipes are streams: weft_process_stdin(), _stdout(), _stderr().
+ *
  * How a process ended is one number: 0 to 255 what it returned, 256 + N signal N killed it
  * (weft_process_signal()).
  *
@@ -31,6 +33,7 @@
 
 #include <weft/buffer.h>
 #include <weft/common.h>
+#include <weft/stream.h>
 
 #include <sys/types.h>
 
@@ -203,8 +206,8 @@ typedef struct weft_communicate_options {
  *
  *  Returns how the child ended, as weft_process_wait(); -ECANCELED the task is cancelled, and the
  *  child goes on; -EMSGSIZE the output is longer than the limit; -ENOMEM; -EBUSY another task does
- *  this already, or the pipes were taken (weft_process_take_fd()); -EINVAL input for a child
- *  without a pipe, or less of it than was written already.  A cancellation point.
+ *  this already, or a pipe was taken (weft_process_take_fd()) or has a stream; -EINVAL input for a
+ *  child without a pipe, or less of it than was written already.  A cancellation point.
  *  Source: Process.communicate(). */
 WEFT_API int weft_process_communicate(weft_process *process, const void *in, size_t in_len,
                                       weft_buffer *ret_out, weft_buffer *ret_err);
@@ -214,13 +217,45 @@ WEFT_API int weft_process_communicate_with(weft_process *process, const void *in
                                            const weft_communicate_options *options,
                                            weft_buffer *ret_out, weft_buffer *ret_err);
 
+/** The pipes as streams: its input to be written, its output and its error to be read.
+ *
+ *      weft_stream_write(weft_process_stdin(p), "2 + 3\n", 6);
+ *      n = weft_stream_readline(weft_process_stdout(p), line, sizeof line);
+ *      weft_stream_write_eof(weft_process_stdin(p));               the child reads to the end
+ *
+ *  The stream is made at the first call and is the same at all later ones.  Its one hold is the
+ *  process's: you need not close it.  weft_stream_write_eof() ends the child's input;
+ *  weft_stream_close() closes a pipe early, and -EBADF is what it answers from then on.  When the
+ *  process is freed or detached its streams are closed at once, whoever holds them: tasks that
+ *  wait get -EBADF, what a cancelled write has left queued is lost (weft_stream_drain() before).
+ *  The end of the child closes nothing: what it has written can still be read.
+ *
+ *  A pipe is used in one way: weft_process_communicate() and weft_process_take_fd() are -EBUSY
+ *  when there is a stream, and the other way round.  Read output and error in two tasks, when the
+ *  child writes much to both.
+ *
+ *  Writing to a child that reads no more is -EPIPE and never a signal.  A stream that only reads
+ *  says -EPIPE to who writes, one that only writes has ended for who reads.  Where the backend
+ *  watches nothing real (`sim`) a thread looks at the pipe, for 20 ms at a time.
+ *
+ *  Returns the stream, borrowed; NULL, which all calls of streams answer with -EINVAL, there is no
+ *  such pipe: it was not made with WEFT_PIPE, was taken, or weft_process_communicate() has closed
+ *  it.  What else goes wrong is a failed stream, never NULL, whose calls return the error: -EBUSY
+ *  a weft_process_communicate() has begun, -ENOMEM, -EPERM no loop runs here, -EBADF another one
+ *  does, -EXDEV, -ECHILD after a fork.  Not cancellation points.  Cost: a look-up; the first time
+ *  a cell of the loop's streams.
+ *  Source: Process.stdin, Process.stdout, Process.stderr. */
+WEFT_API weft_stream *weft_process_stdin(weft_process *process);
+WEFT_API weft_stream *weft_process_stdout(weft_process *process);
+WEFT_API weft_stream *weft_process_stderr(weft_process *process);
+
 /** Takes our end of a pipe to the child: yours from then on, to be closed.
  *
  *  which  0 its input, 1 its output, 2 its error, made with WEFT_PIPE.
  *
  *  Returns a descriptor that does not block and is close-on-exec; -EBADF there is no such pipe, or
- *  it was taken, or is closed; -EBUSY a weft_process_communicate() uses it, -EXDEV, -ECHILD after a
- *  fork.  Not a cancellation point. */
+ *  it was taken, or is closed; -EBUSY a weft_process_communicate() uses it, or it has a stream;
+ *  -EXDEV, -ECHILD after a fork.  Not a cancellation point. */
 WEFT_API int weft_process_take_fd(weft_process *process, int which);
 
 WEFT_END_DECLS
