@@ -139,6 +139,18 @@ static void finish(struct query *query)
     free_query(query);
 }
 
+/* What ares_getsock() says of its `i`th socket: ARES_GETSOCK_READABLE() and its twin without their
+ * shift into the sign. */
+static bool is_read(int wanted, unsigned i)
+{
+    return (unsigned)wanted >> i & 1;
+}
+
+static bool is_written(int wanted, unsigned i)
+{
+    return (unsigned)wanted >> (i + ARES_GETSOCK_MAXNUM) & 1;
+}
+
 /* Calls c-ares for what may have happened to its sockets, and to its deadlines. */
 static void process(struct query *query)
 {
@@ -146,8 +158,8 @@ static void process(struct query *query)
     int wanted = ares_getsock(query->channel, sockets, ARES_GETSOCK_MAXNUM);
 
     for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM && !query->over; i++) {
-        bool reads = ARES_GETSOCK_READABLE((unsigned)wanted, i);
-        bool writes = ARES_GETSOCK_WRITABLE((unsigned)wanted, i);
+        bool reads = is_read(wanted, i);
+        bool writes = is_written(wanted, i);
 
         if (reads || writes) {
             ares_process_fd(query->channel, reads ? sockets[i] : ARES_SOCKET_BAD,
@@ -238,14 +250,14 @@ void resolver_cancel(void *self, void *query)
 static void wait_for_sockets(const struct query *query)
 {
     ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-    unsigned wanted = (unsigned)ares_getsock(query->channel, sockets, ARES_GETSOCK_MAXNUM);
+    int wanted = ares_getsock(query->channel, sockets, ARES_GETSOCK_MAXNUM);
     struct pollfd fds[ARES_GETSOCK_MAXNUM];
     struct timeval room, *left = ares_timeout(query->channel, NULL, &room);
     int ms = left ? (int)(left->tv_sec * 1000 + (left->tv_usec + 999) / 1000) : 1000;
     nfds_t count = 0;
 
     for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        bool reads = ARES_GETSOCK_READABLE(wanted, i), writes = ARES_GETSOCK_WRITABLE(wanted, i);
+        bool reads = is_read(wanted, i), writes = is_written(wanted, i);
 
         if (reads || writes) {
             fds[count++] = (struct pollfd){
