@@ -594,6 +594,29 @@ ALONE(each_fault_while_it_connects_to_hosts)
     close(four);
 }
 
+/* Who listens at a name has its addresses from the same lookups. */
+
+static weft_coro *serves_nobody(weft_stream *peer, void *user)
+{
+    (void)peer;
+    (void)user;
+    return NULL;
+}
+
+/* As /etc/hosts may have a host in several lines. */
+WITH_PORT(a_server_listens_once_where_a_name_leads_twice)
+{
+    weft_server *server = NULL;
+
+    know("twice.test", 0, "127.0.0.1 127.0.0.2 127.0.0.1");
+    EQUAL(weft_start_server(serves_nobody, NULL, "twice.test", port, NULL, &server), 0);
+    if (server) {
+        CHECK(weft_server_socket(server, 1) >= 0);
+        EQUAL(weft_server_socket(server, 2), -ENOENT);
+        EQUAL(weft_server_close(server), 0);
+    }
+}
+
 static CU_TestInfo tests[] = {
     TEST(a_number_is_connected_to),
     TEST(of_two_families_the_sixth_comes_first),
@@ -615,6 +638,7 @@ static CU_TestInfo tests[] = {
     TEST(a_task_that_is_cancelled_connects_to_nobody),
     TEST(a_cancel_may_come_at_every_step),
     TEST(each_fault_while_it_connects_to_hosts),
+    TEST(a_server_listens_once_where_a_name_leads_twice),
     CU_TEST_INFO_NULL,
 };
 
