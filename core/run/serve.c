@@ -178,6 +178,7 @@ void *weft_worker_arg(const weft_worker *worker)
 struct end {
     unsigned left; /* threads that have not ended */
     int error;     /* the first failure; 0: none */
+    int unbegun;   /* why not all threads have begun; 0: they have */
     bool signalled;
     bool late;     /* the time to stop is over */
 };
@@ -259,11 +260,27 @@ static int await_change(struct weft__serve *serve, double deadline)
     return r < 0 ? r : weft_timeout_exit(&limit, weft_event_wait(&serve->changed));
 }
 
-WEFT_ASYNC(awaits_all, (struct weft__serve *, serve), (struct end *, end))
+/* In the loop that takes the signals, so that whatever a thread may send is taken. */
+static void begin_all(struct weft__serve *serve, struct end *end)
+{
+    int r = 0;
+
+    for (unsigned i = 0; i < serve->count && r == 0; i++) {
+        r = begin(&serve->workers[i]);
+        end->left += r == 0;
+    }
+    end->unbegun = r;
+    if (r < 0) {
+        stop_all(serve);
+    }
+    weft__running->expected += end->left;
+}
+
+WEFT_ASYNC(begins_and_awaits_all, (struct weft__serve *, serve), (struct end *, end))
 {
     double deadline = INFINITY;
 
-    weft__running->expected += end->left;
+    begin_all(serve, end);
     while (end->left > 0) {
         int r;
 
@@ -366,29 +383,22 @@ static void tell_statuses(const struct weft__serve *serve, int error)
     }
 }
 
-/* Begins all threads, and in a loop that takes the signals waits for their end.  Closes that. */
+/* Runs all threads, and a loop that takes the signals and waits for their end.  Closes that. */
 static int serve_all(struct weft__serve *serve, weft_runner *runner)
 {
     struct end end = { .left = 0 };
-    int r = 0, status;
+    int status = weft_runner_run(runner, begins_and_awaits_all(serve, &end)), r;
 
-    for (unsigned i = 0; i < serve->count && r == 0; i++) {
-        r = begin(&serve->workers[i]);
-        end.left += r == 0;
-    }
-    if (r < 0) {
-        stop_all(serve);
-    }
-    status = weft_runner_run(runner, awaits_all(serve, &end));
     if (!end.late && end.left > 0) {
         join_all(serve, &end);
     }
     weft_runner_close(runner); /* the task may still be there, if its loop has failed */
+    r = end.unbegun ? end.unbegun : status;
     tell_statuses(serve, r);
     if (!end.late) {
         free_serve(serve);
     } /* else those who were left behind use it for ever */
-    r = r < 0 ? r : end.error ? end.error : end.late ? -ETIMEDOUT : status;
+    r = end.unbegun ? end.unbegun : end.error ? end.error : end.late ? -ETIMEDOUT : status;
     return r == 0 && end.signalled ? weft__words(-EINTR, "a signal ended it") : r;
 }
 

@@ -191,6 +191,36 @@ ALONE(a_signal_ends_all)
     SAME(text, "");
 }
 
+WEFT_ASYNC(sends_one_at_once, (weft_worker *, worker))
+{
+    if (weft_worker_index(worker) == 0) {
+        kill(getpid(), SIGTERM);
+    }
+    return weft_await(stays(worker));
+}
+
+static int in_child_with_early_signals(void)
+{
+    signal(SIGTERM, SIG_DFL);
+    for (int i = 0; i < 50; i++) {
+        forget();
+        EQUAL(serve_with(sends_one_at_once, NULL, (weft_serve_options){ .debug = 0 }), -EINTR);
+        EQUAL(atomic_load(&went), THREADS);
+    }
+    return 0;
+}
+
+ALONE(a_signal_is_taken_from_the_first_thread_on)
+{
+    char text[2000];
+
+#if WEFT__TSAN
+    return; /* in the child of a program with threads it hands no signals over */
+#endif
+    EQUAL(in_child(in_child_with_early_signals, text, sizeof text), 0);
+    SAME(text, "");
+}
+
 /* A main that does not end. */
 
 static atomic_bool may_go;
@@ -461,6 +491,7 @@ static CU_TestInfo tests[] = {
     TEST(a_stop_ends_all_and_is_no_failure),
     TEST(any_thread_may_stop_all),
     TEST(a_signal_ends_all),
+    TEST(a_signal_is_taken_from_the_first_thread_on),
     TEST(one_that_does_not_end_is_named_and_left_behind),
     TEST(all_listen_at_one_port_and_share_the_connections),
     TEST(a_unix_socket_is_one_that_all_share),
