@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * What threads share: pools of the whole process, and waiting with a limit. */
+ * What threads share: pools of the whole process, waiting with a limit, and the CPUs. */
 #include "core/base/shared.h"
 
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Every pool that was ever used, so that fork(2) finds all locks. */
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -148,4 +150,17 @@ int weft__sem_wait(sem_t *sem, int64_t deadline)
     until.tv_nsec = (until.tv_nsec + left) % WEFT__SECOND;
     (void)sem_timedwait(sem, &until);
     return 0;
+}
+
+unsigned weft__cpus(void)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+#ifdef CPU_COUNT
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        cpus = CPU_COUNT(&set);
+    }
+#endif
+    return cpus < 1 ? 1 : (unsigned)cpus;
 }

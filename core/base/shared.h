@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What threads share: pools of the whole process, and waiting with a limit. */
+ * What threads share: pools of the whole process, waiting with a limit, and the CPUs. */
 #ifndef WEFT_CORE_SHARED_H
 #define WEFT_CORE_SHARED_H
 
@@ -52,6 +52,9 @@ void weft__fork_opens(pthread_mutex_t *lock);
     {                                                           \
         weft__fork_opens(&(lock));                              \
     }
+
+/* The CPUs that the process may use, at least 1. */
+unsigned weft__cpus(void);
 
 /* Begins to watch for fork(2): 0, or a negative errno.  Once for a process. */
 int weft__fork_watch(void);

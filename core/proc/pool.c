@@ -6,6 +6,7 @@
  */
 #include "core/base/error.h"
 #include "core/base/mem.h"
+#include "core/base/shared.h"
 #include "core/proc/pool_frame.h"
 #include "core/proc/process.h"
 #include "core/sched/fdwait.h"
@@ -13,7 +14,6 @@
 
 #include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -387,13 +387,6 @@ int weft_process_pool_call(weft_process_pool *pool, const void *request, size_t 
 
 /* ---- the pool ---- */
 
-static unsigned processors(void)
-{
-    cpu_set_t set;
-
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
-}
-
 int weft_process_pool_new(const weft_process_pool_options *options, weft_process_pool **ret_pool)
 {
     static const weft_process_pool_options none;
@@ -410,7 +403,7 @@ int weft_process_pool_new(const weft_process_pool_options *options, weft_process
                                      "weft_process_pool_is_worker(), and serve");
     }
     options = options ? options : &none;
-    workers = options->max_workers ? options->max_workers : processors();
+    workers = options->max_workers ? options->max_workers : weft__cpus();
     pool = weft__alloc_zeroed(1, sizeof *pool + workers * sizeof pool->slots[0]);
     if (!pool) {
         return -ENOMEM;

@@ -10,7 +10,6 @@
 #include "core/sched/task.h"
 
 #include <math.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -305,17 +304,11 @@ WEFT_ASYNC(begins_and_awaits_all, (struct weft__serve *, serve), (struct end *, 
 
 /* ---- the call ---- */
 
-static unsigned cpus(void)
+static unsigned default_count(void)
 {
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-#ifdef CPU_COUNT
-    cpu_set_t set;
+    unsigned cpus = weft__cpus();
 
-    if (sched_getaffinity(0, sizeof set, &set) == 0) {
-        n = CPU_COUNT(&set);
-    }
-#endif
-    return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : (unsigned)n;
+    return cpus > THREADS_MAX ? THREADS_MAX : cpus;
 }
 
 static struct weft__serve *prepare(unsigned threads, weft_worker_main *main, void *arg,
@@ -422,7 +415,7 @@ int weft_serve_threads(unsigned threads, weft_worker_main *main, void *arg,
     if (r < 0) {
         return r;
     }
-    serve = prepare(threads ? threads : cpus(), main, arg, options);
+    serve = prepare(threads ? threads : default_count(), main, arg, options);
     if (!serve) {
         weft_runner_close(&runner);
         return -ENOMEM;

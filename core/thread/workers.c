@@ -4,15 +4,14 @@
 
 #include "core/base/error.h"
 #include "core/base/mem.h"
+#include "core/base/shared.h"
 #include "core/sched/misuse.h"
 #include "core/thread/sleeper.h"
 
 #include <math.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define WORKERS_MAX 32 /* threads that nobody asked for */
 
@@ -42,18 +41,12 @@ bool weft_job_cancelled(void)
     return self && atomic_load_explicit(&self->cancelled, memory_order_relaxed);
 }
 
-/* As many as CPUs that the process may use, and some for those that wait. */
+/* As many as CPUs, and some for those that wait. */
 static unsigned default_max(void)
 {
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-#ifdef CPU_COUNT
-    cpu_set_t set;
+    unsigned cpus = weft__cpus();
 
-    if (sched_getaffinity(0, sizeof set, &set) == 0) {
-        cpus = CPU_COUNT(&set);
-    }
-#endif
-    return cpus < 1 ? 5 : cpus > WORKERS_MAX - 4 ? WORKERS_MAX : (unsigned)cpus + 4;
+    return cpus > WORKERS_MAX - 4 ? WORKERS_MAX : cpus + 4;
 }
 
 static int init(struct weft__workers *workers, const weft_executor_options *options)
