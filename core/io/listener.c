@@ -25,13 +25,6 @@ static int watch_doors(struct weft__listener *l)
     return r;
 }
 
-static void wake_closers(struct weft__listener *l, int status)
-{
-    while (l->closers.first) {
-        weft__waiter_wake(l->closers.first, status);
-    }
-}
-
 static void join(struct weft__listener *l, struct weft__transport *client)
 {
     client->listener = l;
@@ -50,7 +43,7 @@ void weft__listener_left(struct weft__transport *client)
     weft__list_remove(&client->client_link);
     l->count--;
     if (l->closed && l->count == 0) {
-        wake_closers(l, 0);
+        weft__waitq_wake_all(&l->closers, 0);
     } else if (l->max_clients && l->count == l->max_clients - 1) {
         (void)watch_doors(l); /* or at the next one that leaves */
     }
@@ -207,7 +200,7 @@ void weft__listener_close(struct weft__listener *l)
         l->rest = weft_handle_unref(l->rest);
     }
     if (l->count == 0) {
-        wake_closers(l, 0);
+        weft__waitq_wake_all(&l->closers, 0);
     }
 }
 
@@ -222,7 +215,7 @@ void weft__listener_free(struct weft__listener *l)
         WEFT__CONTAINER(first, struct weft__transport, client_link)->listener = NULL;
     }
     if (!l->loop->closing) {
-        wake_closers(l, -EBADF);
+        weft__waitq_wake_all(&l->closers, -EBADF);
     }
     weft__list_remove(&l->link);
     weft__pool_give(&l->all->listener_cells, l);

@@ -11,13 +11,9 @@
 
 void weft__server_left(struct weft__server *server)
 {
-    while (server->room.first) { /* all: who was first may have nobody to let in */
-        weft__waiter_wake(server->room.first, 0);
-    }
+    weft__waitq_wake_all(&server->room, 0); /* who was first may have nobody to let in */
     if (!server->accepting && (!server->count || server->is_awaited)) {
-        while (server->gone.first) {
-            weft__waiter_wake(server->gone.first, 0);
-        }
+        weft__waitq_wake_all(&server->gone, 0);
     }
     weft__server_release(server);
 }

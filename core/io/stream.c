@@ -96,9 +96,7 @@ void weft__stream_finish(struct weft__stream *stream, bool reset)
     weft__free(stream->in);
     weft__free(stream->out);
     stream->in = stream->out = NULL;
-    while (stream->writers.first) {
-        weft__waiter_wake(stream->writers.first, -EBADF);
-    }
+    weft__waitq_wake_all(&stream->writers, -EBADF);
 }
 
 int weft__stream_wait(struct weft__stream *stream, struct weft__task *task, uint32_t event)

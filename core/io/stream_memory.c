@@ -14,13 +14,6 @@ struct weft__pipe {
     weft_waitq readers, writers;
 };
 
-static void wake(weft_waitq *queue, int status)
-{
-    while (queue->first) {
-        weft__waiter_wake(queue->first, status);
-    }
-}
-
 static ssize_t receive_memory(struct weft__stream *stream, void *buffer, size_t size)
 {
     struct weft__pipe *pipe = stream->from;
@@ -41,7 +34,7 @@ static ssize_t receive_memory(struct weft__stream *stream, void *buffer, size_t 
         pipe->ring = NULL;
         pipe->at = 0;
     }
-    wake(&pipe->writers, 0);
+    weft__waitq_wake_all(&pipe->writers, 0);
     return (ssize_t)size;
 }
 
@@ -85,7 +78,7 @@ static ssize_t send_memory(struct weft__stream *stream, const struct iovec *part
             break;
         }
     }
-    wake(&pipe->readers, 0);
+    weft__waitq_wake_all(&pipe->readers, 0);
     return (ssize_t)done;
 }
 
@@ -106,7 +99,7 @@ static int wait_memory(struct weft__stream *stream, struct weft__task *task, uin
 static int shut_memory(struct weft__stream *stream)
 {
     stream->to->no_writer = true;
-    wake(&stream->to->readers, 0);
+    weft__waitq_wake_all(&stream->to->readers, 0);
     return 0;
 }
 
@@ -129,10 +122,10 @@ static void close_memory(struct weft__stream *stream, bool reset, bool quiet)
         to->at = to->len = 0;
     }
     if (!quiet) { /* one's own end knows by is_closed; the other end tries again */
-        wake(&from->readers, 0);
-        wake(&from->writers, 0);
-        wake(&to->readers, 0);
-        wake(&to->writers, 0);
+        weft__waitq_wake_all(&from->readers, 0);
+        weft__waitq_wake_all(&from->writers, 0);
+        weft__waitq_wake_all(&to->readers, 0);
+        weft__waitq_wake_all(&to->writers, 0);
     }
     leave(from);
     leave(to);

@@ -72,13 +72,6 @@ void weft__transport_release(struct weft__transport *t)
     weft__pool_give(&t->all->cells, t);
 }
 
-static void wake_all(weft_waitq *queue, int status)
-{
-    while (queue->first) {
-        weft__waiter_wake(queue->first, status);
-    }
-}
-
 /* It has no connection any more: whoever waits for that learns it. */
 static void end(struct weft__transport *t)
 {
@@ -90,8 +83,8 @@ static void end(struct weft__transport *t)
     weft__transport_drop_kept(t);
     weft__list_remove(&t->link);
     if (!t->soon.loop->closing) { /* else they are abandoned with their stacks */
-        wake_all(&t->drainers, t->error ? t->error : -EPIPE);
-        wake_all(&t->closers, t->error);
+        weft__waitq_wake_all(&t->drainers, t->error ? t->error : -EPIPE);
+        weft__waitq_wake_all(&t->closers, t->error);
     }
     weft__listener_left(t);
     weft__vars_unref(vars); /* last: that may call back anywhere */

@@ -83,9 +83,7 @@ static void check_low(struct weft__transport *t)
 {
     if (t->writing_paused && weft__transport_kept(t) <= t->low) {
         t->writing_paused = false;
-        while (t->drainers.first) {
-            weft__waiter_wake(t->drainers.first, 0);
-        }
+        weft__waitq_wake_all(&t->drainers, 0);
         if (t->protocol->resume_writing) {
             t->protocol->resume_writing(weft__transport_handle(t), t->self);
         }

@@ -487,12 +487,8 @@ int weft_process_pool_free(weft_process_pool *pool)
             (void)weft_process_kill(slot->process);
         }
     }
-    while (pool->waiting.first) {
-        weft__waiter_wake(pool->waiting.first, -ESHUTDOWN);
-    }
-    while (pool->drained.first) {
-        weft__waiter_wake(pool->drained.first, 0);
-    }
+    weft__waitq_wake_all(&pool->waiting, -ESHUTDOWN);
+    weft__waitq_wake_all(&pool->drained, 0);
     pool->pins--;
     release_pool(pool);
     return 0;

@@ -58,9 +58,7 @@ static int send_away(weft_barrier *barrier, bool broken)
         return r;
     }
     barrier->broken = broken;
-    while (barrier->waiters.first) {
-        weft__waiter_wake(barrier->waiters.first, -EPIPE);
-    }
+    weft__waitq_wake_all(&barrier->waiters, -EPIPE);
     return 0;
 }
 

@@ -261,13 +261,6 @@ int weft_queue_get_value_nowait(weft_queue *queue, void *ret_value)
 
 /* Joining. */
 
-static void wake_all(weft_waitq *line, int status)
-{
-    while (line->first) {
-        weft__waiter_wake(line->first, status);
-    }
-}
-
 int weft_queue_task_done(weft_queue *queue)
 {
     int r = queue ? weft__queue_check(queue) : -EINVAL;
@@ -280,7 +273,7 @@ int weft_queue_task_done(weft_queue *queue)
                                     "put");
     }
     if (++queue->done == queue->put) {
-        wake_all(&queue->joiners, 0);
+        weft__waitq_wake_all(&queue->joiners, 0);
     }
     return 0;
 }
@@ -326,12 +319,13 @@ static void end(weft_queue *queue, int error, bool immediate)
         queue->put_error = error;
         queue->get_error = -ESHUTDOWN;
     }
-    wake_all(&queue->putters, queue->put_error);
-    wake_all(&queue->getters, -ESHUTDOWN); /* there are some only where nothing is left */
+    weft__waitq_wake_all(&queue->putters, queue->put_error);
+    /* Of these there are some only where nothing is left. */
+    weft__waitq_wake_all(&queue->getters, -ESHUTDOWN);
     if (immediate) {
         drop_items(queue);
         if (queue->done == queue->put) {
-            wake_all(&queue->joiners, 0);
+            weft__waitq_wake_all(&queue->joiners, 0);
         }
     }
 }

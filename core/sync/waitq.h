@@ -88,6 +88,14 @@ static inline void weft__waiter_wake(weft_waiter *waiter, int status)
     }
 }
 
+/* Wakes whoever stands in a queue, until nobody does.  weft__waitq_check() was asked. */
+static inline void weft__waitq_wake_all(weft_waitq *queue, int status)
+{
+    while (queue->first) {
+        weft__waiter_wake(queue->first, status);
+    }
+}
+
 /* The name of this kind of wait, and what a cancel does to one that parked with weft__waitq_park():
  * the waiter (the wait's target) leaves its queue, the wait ends, and `gave_up` is called. */
 extern const struct weft__wait weft__wait_queue WEFT__HIDDEN;

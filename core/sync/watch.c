@@ -71,9 +71,7 @@ int weft_watch_shutdown(weft_watch *watch)
         return r;
     }
     watch->is_shut_down = true;
-    while (watch->waiters.first) {
-        weft__waiter_wake(watch->waiters.first, -ESHUTDOWN);
-    }
+    weft__waitq_wake_all(&watch->waiters, -ESHUTDOWN);
     return 0;
 }
 
