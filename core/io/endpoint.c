@@ -130,7 +130,7 @@ static struct weft__endpoints *endpoints_of(struct weft__loop *loop)
     all = weft__alloc_zeroed(1, sizeof *all);
     if (all) {
         all->attachment.close = close_all;
-        weft__pool_init(&all->cells, (sizeof(struct weft__endpoint) + 63) & ~(size_t)63);
+        weft__pool_init(&all->cells, sizeof(struct weft__endpoint));
         weft__list_init(&all->all);
         weft__loop_attach(loop, &all->attachment);
     }

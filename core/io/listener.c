@@ -225,7 +225,7 @@ void weft__listener_free(struct weft__listener *l)
 void weft__listeners_begin(struct weft__transports *all)
 {
     weft__list_init(&all->listeners);
-    weft__pool_init(&all->listener_cells, (sizeof(struct weft__listener) + 63) & ~(size_t)63);
+    weft__pool_init(&all->listener_cells, sizeof(struct weft__listener));
 }
 
 void weft__listeners_end(struct weft__transports *all)

@@ -4,8 +4,6 @@
 
 #include <unistd.h>
 
-#define STREAM_CELL ((sizeof(struct weft__stream) + 63) & ~(size_t)63)
-
 /* The loop closes: nobody is woken, its tasks will not run. */
 static void close_io(struct weft__attachment *attachment, struct weft__loop *loop)
 {
@@ -44,7 +42,7 @@ struct weft__io *weft__io_of(struct weft__loop *loop)
         return NULL;
     }
     io->attachment.close = close_io;
-    weft__pool_init(&io->streams, STREAM_CELL);
+    weft__pool_init(&io->streams, sizeof(struct weft__stream));
     weft__pool_init(&io->servers, WEFT__SERVER_CELL);
     weft__list_init(&io->open);
     weft__list_init(&io->serving);

@@ -47,7 +47,7 @@ struct weft__transports *weft__transports_of(struct weft__loop *loop)
     all = weft__alloc_zeroed(1, sizeof *all);
     if (all) {
         all->attachment.close = close_all;
-        weft__pool_init(&all->cells, (sizeof(struct weft__transport) + 63) & ~(size_t)63);
+        weft__pool_init(&all->cells, sizeof(struct weft__transport));
         weft__listeners_begin(all);
         weft__list_init(&all->all);
         weft__loop_attach(loop, &all->attachment);
