@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <weft/address.h>
 
+#define WEFT__BACKLOG 100 /* connections that wait to be accepted, unless options say otherwise */
+
 /* A socket that is bound; a Unix socket's file is remembered. */
 struct weft__bound {
     int fd;       /* -1: none */

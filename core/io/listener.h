@@ -8,8 +8,6 @@
 
 #include <weft/listener.h>
 
-#define WEFT__BACKLOG 100
-
 /* One socket of a listener. */
 struct weft__door {
     struct weft__door *next;

@@ -8,8 +8,6 @@
 
 #include <weft/server.h>
 
-#define WEFT__BACKLOG_DEFAULT 100
-
 struct weft__server;
 
 /* One socket that listens, and the task that accepts there. */

@@ -24,9 +24,6 @@ static void report(struct weft__loop *loop, int status, const char *message, boo
 
     if (by_task && loop->current) {
         weft__task_describe(loop->current, &report);
-        report.kind = WEFT_REPORT_OTHER;
-        report.status = status;
-        report.message = message;
     }
     weft__report(loop, &report);
 }

@@ -15,7 +15,7 @@ static const weft_server_options defaults;
 static struct weft__listen_options listen_options(const weft_server_options *options)
 {
     return (struct weft__listen_options){
-        .backlog = options->backlog > 0 ? options->backlog : WEFT__BACKLOG_DEFAULT,
+        .backlog = options->backlog > 0 ? options->backlog : WEFT__BACKLOG,
         .reuse_address = !options->no_reuse_address,
         .reuse_port = options->reuse_port,
         .keep_alive = options->keep_alive,
