@@ -163,7 +163,9 @@ static int try_batch(struct weft__task *task, int fd, struct batch *batch, int c
     return r;
 }
 
-int weft_datagram_recvmany(weft_datagram *handle, weft_datagram_item *items, int count)
+/* A batch in one direction; what comes is stored in `to`. */
+static int exchange(weft_datagram *handle, const weft_datagram_item *items, int count,
+                    weft_datagram_item *to)
 {
     int r = 0;
     struct weft__task *task;
@@ -177,35 +179,25 @@ int weft_datagram_recvmany(weft_datagram *handle, weft_datagram_item *items, int
     if (count < 0) {
         return count;
     }
-    prepare(&batch, items, count, true);
-    r = try_batch(task, d->fd, &batch, count, WEFT_READABLE);
+    prepare(&batch, items, count, to != NULL);
+    r = try_batch(task, d->fd, &batch, count, to ? WEFT_READABLE : WEFT_WRITABLE);
     if (r > 0) {
-        store(&batch, items, r);
+        if (to) {
+            store(&batch, to, r);
+        }
         weft__task_spend_turn(task);
     }
     return r;
 }
 
+int weft_datagram_recvmany(weft_datagram *handle, weft_datagram_item *items, int count)
+{
+    return exchange(handle, items, count, items); /* without items nothing is tried */
+}
+
 int weft_datagram_sendmany(weft_datagram *handle, const weft_datagram_item *items, int count)
 {
-    int r = 0;
-    struct weft__task *task;
-    struct weft__datagram *d = begin(handle, &task, &r);
-    struct batch batch;
-
-    if (!d) {
-        return r;
-    }
-    count = check_batch(items, count);
-    if (count < 0) {
-        return count;
-    }
-    prepare(&batch, items, count, false);
-    r = try_batch(task, d->fd, &batch, count, WEFT_WRITABLE);
-    if (r > 0) {
-        weft__task_spend_turn(task);
-    }
-    return r;
+    return exchange(handle, items, count, NULL);
 }
 
 /* ---- errors ---- */
