@@ -32,16 +32,6 @@ static void end(weft_listener *listener)
     weft_listener_free(listener);
 }
 
-#define WATCHED(name)               \
-    static void name##__body(void); \
-    IN_TASK(name)                   \
-    {                               \
-        if (watches()) {            \
-            name##__body();         \
-        }                           \
-    }                               \
-    static void name##__body(void)
-
 WATCHED(it_connects_and_is_made_when_the_call_returns)
 {
     weft_listener *listener = listen_somewhere();

@@ -34,16 +34,6 @@ static weft_address address_of(weft_datagram *socket)
     return address;
 }
 
-#define WATCHED(name)               \
-    static void name##__body(void); \
-    IN_TASK(name)                   \
-    {                               \
-        if (watches()) {            \
-            name##__body();         \
-        }                           \
-    }                               \
-    static void name##__body(void)
-
 static bool has_ip6(void)
 {
     weft_address six = at("::1", 0);

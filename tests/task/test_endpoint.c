@@ -112,16 +112,6 @@ static weft_address address_of(weft_datagram_transport *transport)
     return own;
 }
 
-#define WATCHED(name)               \
-    static void name##__body(void); \
-    IN_TASK(name)                   \
-    {                               \
-        if (watches()) {            \
-            name##__body();         \
-        }                           \
-    }                               \
-    static void name##__body(void)
-
 WATCHED(datagrams_come_as_calls_in_their_order)
 {
     struct heard a = { .quiet = true }, b = { .quiet = false };

@@ -52,16 +52,6 @@ static weft_listener *listen_here(struct seen *seen, const weft_listener_options
     return listener;
 }
 
-#define WATCHED(name)               \
-    static void name##__body(void); \
-    IN_TASK(name)                   \
-    {                               \
-        if (watches()) {            \
-            name##__body();         \
-        }                           \
-    }                               \
-    static void name##__body(void)
-
 WATCHED(each_connection_becomes_a_transport)
 {
     struct seen seen = { .quiet = true };

@@ -36,6 +36,17 @@ void until(const int *what, int least, const char *claim, const char *file, unsi
 /* Reads all that is there from a non-blocking descriptor; how much, and whether the end came. */
 size_t drink(int fd, void *room, size_t size, bool *ret_end);
 
+/* IN_TASK, where descriptors are watched. */
+#define WATCHED(name)               \
+    static void name##__body(void); \
+    IN_TASK(name)                   \
+    {                               \
+        if (watches()) {            \
+            name##__body();         \
+        }                           \
+    }                               \
+    static void name##__body(void)
+
 /* A test for each kind of pair, with `fds` and `seen`, where descriptors are watched. */
 #define ON_PAIRS(name)                                              \
     static void name##__on(enum pair_kind kind);                    \
