@@ -239,7 +239,9 @@ void weft__more_look(struct weft__observer *observer, int waits)
     if (waits > 0) {
         begin_wait(observer);
     } else if (waits < 0) {
-        more->counts ? more->counts->looks++ : 0;
+        if (more->counts) {
+            more->counts->looks++;
+        }
         end_wait(observer);
         if (more->ready_wanted) {
             weft__hooks_ready(observer, NULL);
