@@ -83,6 +83,16 @@ void weft__stream_release(struct weft__stream *stream)
     }
 }
 
+bool weft__stream_unpin(struct weft__stream *stream)
+{
+    stream->pins--;
+    if (stream->is_closed) {
+        weft__stream_release(stream);
+        return false;
+    }
+    return true;
+}
+
 void weft__stream_finish(struct weft__stream *stream, bool reset)
 {
     if (stream->is_closed) {
@@ -105,12 +115,7 @@ int weft__stream_wait(struct weft__stream *stream, struct weft__task *task, uint
     stream->is_reading |= (event & WEFT_READABLE) != 0;
     r = stream->kind->wait(stream, task, event);
     stream->is_reading &= (event & WEFT_READABLE) == 0;
-    stream->pins--;
-    if (stream->is_closed) {
-        weft__stream_release(stream);
-        return -EBADF;
-    }
-    return r;
+    return weft__stream_unpin(stream) ? r : -EBADF;
 }
 
 /* Before the last hold goes: sends what is queued.  Whatever comes of it, the stream is closed. */

@@ -76,6 +76,11 @@ struct weft__io *weft__io_of(struct weft__loop *loop); /* NULL: no memory */
 int weft__stream_new(struct weft__loop *loop, const struct weft__stream_kind *kind, int fd,
                      size_t limit, struct weft__stream **ret_stream);
 void weft__stream_release(struct weft__stream *stream);
+
+/* A call that had the cell kept, because it waits, is through.  Whether the stream is still open;
+ * if not, whoever closed it has seen to the right to write, and the cell may be gone.  An -EBADF
+ * does not tell: it is also what the system says of a descriptor that cannot be written to. */
+bool weft__stream_unpin(struct weft__stream *stream);
 void weft__stream_finish(struct weft__stream *stream, bool reset);
 
 static inline weft_stream *weft__stream_handle(const struct weft__stream *stream)

@@ -27,12 +27,7 @@ int weft__stream_lock(struct weft__stream *stream, struct weft__task *task)
     }
     stream->pins++;
     r = weft__waitq_park(task, &stream->writers, &waiter, &wait_writers);
-    stream->pins--;
-    if (stream->is_closed) {
-        weft__stream_release(stream);
-        return -EBADF;
-    }
-    return r;
+    return weft__stream_unpin(stream) ? r : -EBADF;
 }
 
 void weft__stream_unlock(struct weft__stream *stream)
@@ -104,19 +99,6 @@ static int send_all(struct weft__stream *stream, struct weft__task *task, struct
     return 0;
 }
 
-/* A call that had the cell kept, because it waits, is through.  Whether the stream is still open;
- * if not, whoever closed it has seen to the right to write, and the cell may be gone.  An -EBADF
- * does not tell: it is also what the system says of a descriptor that cannot be written to. */
-static bool unpin(struct weft__stream *stream)
-{
-    stream->pins--;
-    if (stream->is_closed) {
-        weft__stream_release(stream);
-        return false;
-    }
-    return true;
-}
-
 /* Sends what is queued, as the holder of the right to write. */
 WEFT_ASYNC(send_queue, (struct weft__stream *, stream))
 {
@@ -130,7 +112,7 @@ WEFT_ASYNC(send_queue, (struct weft__stream *, stream))
     if (!stream->is_closed) {
         r = send_all(stream, task, &rest, &begun);
     }
-    if (!unpin(stream)) {
+    if (!weft__stream_unpin(stream)) {
         return 0;
     }
     weft__free(stream->out);
@@ -252,7 +234,7 @@ ssize_t weft_stream_writev(weft_stream *handle, const struct iovec *parts, int c
         (void)advance(&rest, 0);
         stream->pins++;
         r = send_all(stream, task, &rest, &begun);
-        if (!unpin(stream)) {
+        if (!weft__stream_unpin(stream)) {
             return r;
         }
     }
@@ -372,15 +354,13 @@ ssize_t weft_stream_sendfile(weft_stream *handle, int from, off_t *offset, size_
     stream->pins++;
     while (r == 0 && n > 0 && sent < count) {
         n = send_file(stream, task, from, &at, count - sent);
-        if (n == -EAGAIN) {
-            n = r = weft__stream_wait(stream, task, WEFT_WRITABLE);
-            n = r < 0 ? r : 1;
-        } else if (n > 0) {
+        if (n > 0) {
             sent += (size_t)n;
-        } else if (n != -EINTR) {
-            r = (int)n;
-        } else {
+        } else if (n == -EAGAIN || n == -EINTR) {
+            r = n == -EAGAIN ? weft__stream_wait(stream, task, WEFT_WRITABLE) : 0;
             n = 1;
+        } else {
+            r = (int)n;
         }
     }
     if (offset) {
@@ -388,7 +368,7 @@ ssize_t weft_stream_sendfile(weft_stream *handle, int from, off_t *offset, size_
     } else if (sent) {
         (void)lseek(from, at, SEEK_SET);
     }
-    if (unpin(stream)) {
+    if (weft__stream_unpin(stream)) {
         if (r == -EPIPE || r == -ECONNRESET) { /* others are the file's */
             stream->write_error = r;
         }
