@@ -47,6 +47,15 @@ static inline void weft__fiber_init(struct weft__fiber *fiber, struct weft__slot
 WEFT__HIDDEN void weft__fiber_swap(struct weft__fiber *from, struct weft__fiber *to,
                                    weft__fiber_entry *entry);
 
+/* A fiber will be continued soon: begins to bring the innermost part of its stack into the cache,
+ * for the stacks of many that wait lie far apart.  A hint of a few instructions. */
+static inline void weft__fiber_expect(const struct weft__fiber *fiber)
+{
+    for (size_t at = 0; at < 512; at += 64) {
+        __builtin_prefetch((const char *)fiber->sp + at, 1);
+    }
+}
+
 /* Leaves `from`, continues `to` (or begins it with `entry`); returns when somebody comes back. */
 static inline void weft__fiber_switch(struct weft__fiber *from, struct weft__fiber *to,
                                       weft__fiber_entry *entry)

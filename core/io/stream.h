@@ -27,6 +27,7 @@ struct weft__stream_kind {
     void (*close)(struct weft__stream *stream, bool reset, bool quiet);
 };
 
+/* A short read and a write touch the first 64 bytes only, one line of the cache. */
 struct weft__stream {
     uintptr_t handle; /* a cell's first word */
     struct weft__loop *loop;
@@ -41,12 +42,14 @@ struct weft__stream {
     bool is_blocking; /* its descriptor is others', too: looks before each call */
     bool is_reading;  /* a task waits to read */
     bool is_untold;   /* nobody was told of write_error yet */
+    bool is_wanted;   /* somebody may stand in `writers` */
     int32_t read_error, write_error; /* what ended that for good; 0 */
-    uint32_t holds;
     uint32_t pins; /* calls that wait: the cell stays */
     /* What was received and not read: in[in_at .. in_at + in_len]. */
+    size_t in_len;
     char *in; /* NULL: there is nothing */
-    size_t in_at, in_len, in_size, limit;
+    size_t in_at, in_size, limit;
+    uint32_t holds;
     /* What was written and not sent. */
     char *out; /* NULL: there is nothing */
     size_t out_at, out_len;

@@ -26,16 +26,17 @@ int weft__stream_lock(struct weft__stream *stream, struct weft__task *task)
         return 0;
     }
     stream->pins++;
+    stream->is_wanted = true;
     r = weft__waitq_park(task, &stream->writers, &waiter, &wait_writers);
     return weft__stream_unpin(stream) ? r : -EBADF;
 }
 
 void weft__stream_unlock(struct weft__stream *stream)
 {
-    if (stream->writers.first) {
+    if (stream->is_wanted && stream->writers.first) {
         weft__waiter_wake(stream->writers.first, 0); /* it is handed over */
     } else {
-        stream->is_writing = false;
+        stream->is_writing = stream->is_wanted = false;
     }
 }
 

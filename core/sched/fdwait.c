@@ -81,6 +81,7 @@ uint32_t weft__watch_wake(struct weft__loop *loop, struct weft__watch *watch, ui
             waiter = watch->waiters; /* whoever was told has left other places, too */
         } else {
             waiter->is_done = true;
+            weft__fiber_expect(&waiter->task->fiber);
             weft__wake_on(loop, waiter->task, 0);
             waiter = next;
         }

@@ -163,6 +163,9 @@ static int wait_until(struct weft__loop *loop, int64_t deadline)
     weft_backend_event events[WEFT__EVENTS_MAX];
     int n = weft__backend_wait(loop, deadline, events);
 
+    if (n > WEFT__EVENTS_FEW) {
+        weft__watch_expect(loop, events, n);
+    }
     for (int i = 0; i < n; i++) {
         weft__watch_event(loop, &events[i]);
     }

@@ -29,6 +29,7 @@
 #define WEFT__POLL_EVERY_NS 50000    /* and at the descriptors, when something is always ready */
 #define WEFT__POLL_MAX_NS 1000000    /* or up to this, when a look takes long */
 #define WEFT__EVENTS_MAX 256         /* events taken from the backend at once */
+#define WEFT__EVENTS_FEW 4           /* for so many it is not worth looking ahead */
 #define WEFT__NEAR_NS 1000000        /* what is waited for shorter than this is kept exactly */
 #define WEFT__LOOK_ONLY INT64_MIN    /* a deadline that has passed for certain */
 
@@ -406,8 +407,11 @@ size_t weft__chance_shorten(const struct weft__loop *loop, size_t size);
 void weft__chance_begin(struct weft__loop *loop);
 void weft__chance_end(struct weft__loop *loop);
 
-/* In sched/watch.c: a backend's event reaches its callbacks; all watches end. */
+/* In sched/watch.c: a backend's event reaches its callbacks and waiters; what many events need is
+ * brought into the cache at once, before each has its turn; all watches end. */
 void weft__watch_event(struct weft__loop *loop, const weft_backend_event *event);
+void weft__watch_expect(const struct weft__loop *loop, const weft_backend_event *events,
+                        int count);
 void weft__watches_fini(struct weft__loop *loop);
 
 /* A callback for what happens to a descriptor in one direction (WEFT_READABLE or WEFT_WRITABLE),

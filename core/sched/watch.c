@@ -49,10 +49,13 @@ static struct weft__carrier embedded(uint32_t flag)
 
 /* Gives one of the two a callback, or none, and the context that it runs in.  Returns the old one,
  * which the caller releases last: that may call back anywhere. */
-static struct weft__vars *set(struct weft__carrier *carrier, weft_callback *callback, void *arg)
+static struct weft__vars *set(struct weft__watch *watch, uint32_t event, weft_callback *callback,
+                              void *arg)
 {
+    struct weft__carrier *carrier = side_of(watch, event);
     struct weft__vars *old = carrier->vars;
 
+    watch->called = (watch->called & ~event) | (callback ? event : 0u);
     carrier->handle.callback = callback;
     carrier->handle.arg = arg;
     carrier->vars = callback ? weft__context_capture() : NULL;
@@ -62,6 +65,7 @@ static struct weft__vars *set(struct weft__carrier *carrier, weft_callback *call
 /* A record for a descriptor that was not watched, with the backend. */
 static int begin(struct weft__loop *loop, int fd, uint32_t events, struct weft__watch **ret_watch)
 {
+    size_t size = offsetof(struct weft__watch, backend_part) + loop->ops->watch_size;
     struct weft__watch *watch;
     int r;
 
@@ -73,10 +77,11 @@ static int begin(struct weft__loop *loop, int fd, uint32_t events, struct weft__
     if (r < 0) {
         return r;
     }
-    watch = weft__alloc_zeroed(1, sizeof *watch + loop->ops->watch_size);
+    watch = weft__alloc_aligned(_Alignof(struct weft__watch), size);
     if (!watch) {
         return -ENOMEM;
     }
+    memset(watch, 0, size);
     watch->reader = embedded(WEFT__HANDLE_READER);
     watch->writer = embedded(WEFT__HANDLE_WRITER);
     watch->fd = fd;
@@ -129,11 +134,11 @@ int weft__watch_ask(struct weft__loop *loop, int fd, uint32_t events, bool by_ca
     if (watch->channel) {
         return weft__words(-EBUSY, "a transport uses this descriptor");
     }
-    by_callback |= weft__watch_callbacks(watch) != 0;
+    by_callback |= watch->called != 0;
     events = question(loop, events | (watch->asked & WEFT__BOTH), by_callback);
     r = loop->ops->rewatch(loop->be, watch->backend_part, events);
     if (r < 0) {
-        if (!watch->waiters && !weft__watch_callbacks(watch)) {
+        if (!watch->waiters && !watch->called) {
             weft__watch_end(loop, watch); /* it was closed, and the number may be a file's */
         }
         return r;
@@ -145,7 +150,7 @@ int weft__watch_ask(struct weft__loop *loop, int fd, uint32_t events, bool by_ca
 
 void weft__watch_relax(struct weft__loop *loop, struct weft__watch *watch)
 {
-    uint32_t callbacks = weft__watch_callbacks(watch);
+    uint32_t callbacks = watch->called;
     uint32_t events = callbacks | weft__watch_waits(watch);
 
     if (!watch->waiters && !callbacks) {
@@ -169,7 +174,7 @@ int weft__watch_set(struct weft__loop *loop, int fd, uint32_t event, weft_callba
     if (r < 0) {
         return r;
     }
-    weft__vars_unref(set(side_of(watch, event), callback, arg));
+    weft__vars_unref(set(watch, event, callback, arg));
     return 0;
 }
 
@@ -196,8 +201,8 @@ int weft_loop_add_writer(weft_loop *loop, int fd, weft_callback *callback, void 
 
 void weft__watch_end(struct weft__loop *loop, struct weft__watch *watch)
 {
-    struct weft__vars *reader = set(&watch->reader, NULL, NULL);
-    struct weft__vars *writer = set(&watch->writer, NULL, NULL);
+    struct weft__vars *reader = set(watch, WEFT_READABLE, NULL, NULL);
+    struct weft__vars *writer = set(watch, WEFT_WRITABLE, NULL, NULL);
 
     loop->ops->unwatch(loop->be, watch->backend_part);
     if (watch->channel) {
@@ -218,11 +223,11 @@ int weft__watch_unset(struct weft__loop *loop, int fd, uint32_t event)
     struct weft__carrier *side;
     struct weft__vars *vars;
 
-    if (!watch || !(weft__watch_callbacks(watch) & event)) {
+    if (!watch || !(watch->called & event)) {
         return 0;
     }
     side = side_of(watch, event);
-    vars = set(side, NULL, NULL);
+    vars = set(watch, event, NULL, NULL);
     if (side->handle.item.queued) { /* should another one come first, that turn is not for it */
         side->handle.item.flags |= WEFT__HANDLE_STALE;
     }
@@ -249,12 +254,24 @@ int weft_loop_remove_writer(weft_loop *loop, int fd)
     return remove_callback(loop, fd, WEFT_WRITABLE);
 }
 
+void weft__watch_expect(const struct weft__loop *loop, const weft_backend_event *events, int count)
+{
+    for (int i = 0; i < count; i++) {
+        __builtin_prefetch(weft__watch_at(loop, (int)(uint32_t)events[i].token), 1);
+    }
+    for (int i = 0; i < count; i++) {
+        const struct weft__watch *watch = weft__watch_at(loop, (int)(uint32_t)events[i].token);
+
+        if (watch) {
+            __builtin_prefetch(watch->waiters, 1);
+        }
+    }
+}
+
 static void make_ready(struct weft__loop *loop, struct weft__handle *handle)
 {
-    if (handle->callback) {
-        handle->item.flags &= ~(uint32_t)WEFT__HANDLE_STALE;
-    }
-    if (handle->callback && !handle->item.queued) {
+    handle->item.flags &= ~(uint32_t)WEFT__HANDLE_STALE;
+    if (!handle->item.queued) {
         weft__ready(loop, &handle->item);
     }
 }
@@ -278,16 +295,16 @@ void weft__watch_event(struct weft__loop *loop, const weft_backend_event *event)
     if (ready & (WEFT_ERROR | WEFT_HANGUP)) {
         ready |= WEFT_READABLE | WEFT_WRITABLE; /* the call that is tried tells what it is */
     }
-    if (ready & WEFT_READABLE) {
+    if (ready & watch->called & WEFT_READABLE) {
         make_ready(loop, &watch->reader.handle);
     }
-    if (ready & WEFT_WRITABLE) {
+    if (ready & watch->called & WEFT_WRITABLE) {
         make_ready(loop, &watch->writer.handle);
     }
     tried = watch->waiters ? weft__watch_wake(loop, watch, ready) : 0;
     if (watch->asked & WEFT_EDGE) {
         watch->latched |= ready & ~tried & WEFT__BOTH;
-    } else if (ready & watch->asked & ~weft__watch_callbacks(watch) & ~weft__watch_waits(watch)) {
+    } else if (ready & watch->asked & ~watch->called & ~weft__watch_waits(watch)) {
         weft__watch_relax(loop, watch);
     }
 }
@@ -300,7 +317,7 @@ int weft__watch_channel(struct weft__loop *loop, struct weft__channel *channel, 
     if (channel->watched) {
         return loop->ops->rewatch(loop->be, watch->backend_part, events);
     }
-    if (watch && (watch->waiters || watch->channel || weft__watch_callbacks(watch))) {
+    if (watch && (watch->waiters || watch->channel || watch->called)) {
         return -EBUSY;
     }
     if (watch) {

@@ -13,17 +13,19 @@
 
 #define WEFT__BOTH (WEFT_READABLE | WEFT_WRITABLE | WEFT_PRIORITY)
 
+/* An event for a task touches the first 64 bytes only, one line of the cache. */
 struct weft__watch {
-    struct weft__fd_waiter *waiters; /* a ring, the one that came first; NULL: nobody waits */
+    _Alignas(64) struct weft__fd_waiter *waiters; /* a ring, first who came first; or NULL */
     struct weft__channel *channel;   /* who has the descriptor for both, or NULL */
     int fd;
     uint32_t generation; /* with the descriptor, the token: an older one's events are dropped */
     uint32_t asked;      /* what the backend was asked for */
     uint32_t latched;    /* changes that came while nobody waited for them */
     uint32_t look;       /* loop->looks when the last wait ended */
+    uint32_t called;     /* what there is a callback for */
     bool is_odd;         /* an end, an error, urgent data was seen: a short read says nothing */
     bool removed;        /* off the table; freed when neither handle is ready any more */
-    struct weft__carrier reader, writer; /* no callback: nobody is interested */
+    struct weft__carrier reader, writer;
     _Alignas(8) char backend_part[];
 };
 
@@ -32,13 +34,7 @@ static inline struct weft__watch *weft__watch_at(const struct weft__loop *loop, 
     return fd >= 0 && (uint32_t)fd < loop->watches_size ? loop->watches[fd] : NULL;
 }
 
-/* What callbacks are interested in, and tasks. */
-static inline uint32_t weft__watch_callbacks(const struct weft__watch *watch)
-{
-    return (watch->reader.handle.callback ? WEFT_READABLE : 0u) |
-           (watch->writer.handle.callback ? WEFT_WRITABLE : 0u);
-}
-
+/* What tasks wait for. */
 uint32_t weft__watch_waits(const struct weft__watch *watch);
 
 /* Makes sure that the backend is asked for `events`, as a change or as a state, in any case by a
