@@ -172,18 +172,23 @@ static int wait_until(struct weft__loop *loop, int64_t deadline)
     return n;
 }
 
+#define LOOK_AGAIN 1000000 /* nanoseconds between looks at descriptors, in real time */
+
 /* While another thread owes the loop something a virtual clock does not jump: it goes as fast as
- * the real one.  Moves it on by as much as has passed since the last look. */
+ * the real one.  Moves it on by as much as has passed since the last look; a descriptor that is
+ * ready comes first, and the rest of the time is still owed. */
 static int follow_real_time(struct weft__loop *loop)
 {
     int64_t real = weft__clock_now();
     int64_t target = weft__loop_now(loop) + (loop->followed ? real - loop->followed : 0);
+    int64_t owed;
     int n = 0;
 
-    while (n >= 0 && weft__loop_now(loop) < target) {
+    while (n == 0 && weft__loop_now(loop) < target) {
         n = wait_until(loop, target);
     }
-    loop->followed = loop->expected ? real : 0;
+    owed = target - weft__loop_now(loop);
+    loop->followed = loop->expected ? real - (owed > 0 ? owed : 0) : 0;
     return n;
 }
 
@@ -195,6 +200,11 @@ static int wait_for_world(struct weft__loop *loop)
 
     if (!loop->followed) {
         return wait_until(loop, next);
+    }
+    if (loop->watches_used) { /* descriptors do not wake who waits for other threads */
+        int64_t soon = weft__time_after(weft__loop_now(loop), LOOK_AGAIN);
+
+        next = next < soon ? next : soon;
     }
     if (weft__inbox_wait(loop, next)) {
         return follow_real_time(loop);
