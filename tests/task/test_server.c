@@ -326,6 +326,48 @@ ON_REAL(a_handler_that_fails_is_told)
     failing = 0;
 }
 
+/* A line within a time, however many bytes of it come before. */
+WEFT_ASYNC(wants_a_line, (weft_stream *, peer), (void *, late))
+{
+    char line[4096];
+    weft_timeout timeout;
+    ssize_t n;
+    int r = weft_timeout_enter(&timeout, 0.03);
+
+    if (r < 0) {
+        return r;
+    }
+    n = weft_stream_readline(peer, line, sizeof line);
+    r = weft_timeout_exit(&timeout, n < 0 ? (int)n : 0);
+    *(int *)late += r == -ETIMEDOUT;
+    return r;
+}
+
+WEFT_ASYNC(trickles, (weft_stream *, client))
+{
+    while (weft_stream_write(client, "x", 1) == 1 && weft_sleep(0.002) == 0) {}
+    weft_stream_close(client);
+    return 0;
+}
+
+ON_REAL(who_trickles_is_let_go_when_its_time_is_over)
+{
+    enum { SLOW = 50 };
+    int late = 0;
+
+    EQUAL(weft_start_server(wants_a_line, &late, "127.0.0.1", 0, NULL, &server), 0);
+    for (int i = 0; i < SLOW; i++) {
+        weft_task_detach(weft_create_task(trickles(connect_to_server()), NULL));
+    }
+    for (int i = 0; i < 5000 && weft_all_tasks(NULL, NULL, 0) > 2; i++) {
+        weft_sleep(0.001); /* the server's task and this one are left */
+    }
+    EQUAL(weft_all_tasks(NULL, NULL, 0), 2);
+    EQUAL(late, SLOW);
+    EQUAL(weft_server_clients(server), 0);
+    EQUAL(weft_server_close(server), 0);
+}
+
 /* Sockets of all kinds. */
 
 ON_REAL(everywhere_is_everywhere)
@@ -567,6 +609,7 @@ static CU_TestInfo tests[] = {
     TEST(a_client_that_never_reads_does_not_keep_a_server_from_closing),
     TEST(a_handler_may_close_its_stream_but_not_its_server),
     TEST(a_handler_that_fails_is_told),
+    TEST(who_trickles_is_let_go_when_its_time_is_over),
     TEST(everywhere_is_everywhere),
     TEST(a_port_that_is_taken_is_an_error),
     TEST(a_unix_server_has_a_file),
