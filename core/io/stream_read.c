@@ -240,7 +240,7 @@ static ssize_t fill(struct weft__stream *stream, struct weft__task *task, bool *
 static size_t find(const struct weft__stream *stream, size_t from, const struct iovec *separators,
                    int count)
 {
-    const char *in = stream->in + stream->in_at;
+    const char *in = stream->in_len ? stream->in + stream->in_at : NULL;
     size_t best = 0;
 
     for (int i = 0; i < count && stream->in_len; i++) {
@@ -309,6 +309,10 @@ ssize_t weft_stream_readline(weft_stream *handle, void *buffer, size_t size)
         return r;
     }
     n = until(stream, task, &newline, 1, size, &waited);
+    if (n == -EMSGSIZE && stream->in_len <= size) { /* the last line may fill the room */
+        n = fill(stream, task, &waited);
+        n = n > 0 ? -EMSGSIZE : n;
+    }
     if (n == 0) { /* the end: what is left is a line, too */
         n = (ssize_t)stream->in_len;
     }

@@ -179,9 +179,24 @@ OVER_EACH(a_line_that_is_too_long_is_still_there, BENEATH)
     EQUAL(weft_stream_readline(here, got, 5), -EMSGSIZE);
     EQUAL(weft_stream_readline(here, got, 10), -EMSGSIZE);
     READS(weft_stream_readline(here, got, 11), "0123456789\n");
-    say("01234");
+    say("012345");
     EQUAL(weft_stream_readline(here, got, 5), -EMSGSIZE);
-    READS(weft_stream_read(here, got, 64), "01234");
+    READS(weft_stream_readexactly(here, got, 6), "012345");
+}
+
+OVER_EACH(the_last_line_may_fill_the_room, BENEATH)
+{
+    weft_task *task;
+
+    say("0123");
+    task = say_later("4"); /* a line of 5: only the end tells that it is whole */
+    EQUAL(weft_stream_readline(here, got, 4), -EMSGSIZE);
+    weft_await(task);
+    weft_stream_write_eof(there);
+    EQUAL(weft_stream_readline(here, got, 4), -EMSGSIZE);
+    READS(weft_stream_readline(here, got, 5), "01234");
+    EQUAL(weft_stream_readline(here, got, 5), 0);
+    EQUAL(weft_stream_readline(here, got, 0), 0);
 }
 
 IN_TASK(a_line_over_the_limit_is_an_error_and_no_memory)
@@ -854,6 +869,7 @@ static CU_TestInfo tests[] = {
     TEST(lines_are_read_as_they_are),
     TEST(a_line_may_come_in_pieces),
     TEST(a_line_that_is_too_long_is_still_there),
+    TEST(the_last_line_may_fill_the_room),
     TEST(a_line_over_the_limit_is_an_error_and_no_memory),
     TEST(separators_of_any_length),
     TEST(exactly_so_many_bytes),

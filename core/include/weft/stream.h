@@ -149,8 +149,9 @@ WEFT_API ssize_t weft_stream_readexactly(weft_stream *stream, void *buffer, size
  *  buffer  `size` bytes; no zero is put behind the line.
  *
  *  Returns its length; at the end of the stream what is left, without a newline, and then 0.
- *  -EMSGSIZE it is longer than `size` or the stream's limit; it is still there to be read in
- *  another way.  Source: StreamReader.readline(). */
+ *  -EMSGSIZE it is longer than `size`, or as many bytes as the stream's limit have no newline; it
+ *  is still there to be read in another way.  (What fills `size` without one may be the last line:
+ *  it waits for what comes next.)  Source: StreamReader.readline(). */
 WEFT_API ssize_t weft_stream_readline(weft_stream *stream, void *buffer, size_t size);
 
 /** Reads up to a separator, which is included.
