@@ -310,9 +310,9 @@ static ssize_t copy_some(struct weft__stream *stream, struct weft__task *task, i
     part.iov_len = (size_t)n;
     r = send_all(stream, task, &rest, &begun);
     if (r == -ECANCELED && begun) {
-        r = -ENOBUFS; /* told apart from a cancel before the first byte */
+        return (ssize_t)rest.begun; /* the next step finds the cancel */
     }
-    return r == -ENOBUFS ? (ssize_t)(rest.count ? rest.begun : (size_t)n) : r < 0 ? r : n;
+    return r < 0 ? r : n;
 }
 
 /* One step: bytes, 0 the file has ended, -EAGAIN, or an error. */
