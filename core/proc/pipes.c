@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The pipes of a process as streams.
+ * The pipes of a process, and its terminal, as streams.
  *
  * A pipe belongs to the process as a descriptor until its stream is first asked for, and to the
  * stream from then on, whose one hold is the process's. */
@@ -63,6 +63,22 @@ static const struct weft__stream_kind stream_pipe = {
     .close = close_pipe,
 };
 
+/* To close our side would hang up. */
+static int shut_pty(struct weft__stream *stream)
+{
+    (void)stream;
+    return weft__words(-ENOTSUP, "a terminal has no half to close: \"\\4\" (Ctrl-D) at the "
+                                 "beginning of a line is the end of its input");
+}
+
+static const struct weft__stream_kind stream_pty = {
+    .receive = receive_pipe,
+    .send = send_pipe,
+    .wait = wait_pipe,
+    .shut = shut_pty,
+    .close = close_pipe,
+};
+
 /* Makes the stream of a pipe that has none. */
 static int open_stream(struct weft_process *process, int which)
 {
@@ -73,12 +89,13 @@ static int open_stream(struct weft_process *process, int which)
     if (!loop || loop != process->loop) { /* which may have been closed since the child's end */
         return loop ? -EBADF : r;
     }
-    r = weft__stream_new(loop, &stream_pipe, weft__io_fresh(process->pipes[which]), 0, &stream);
+    r = weft__stream_new(loop, which == WEFT__PTY ? &stream_pty : &stream_pipe,
+                         weft__io_fresh(process->pipes[which]), 0, &stream);
     if (r < 0) {
         return r;
     }
     stream->has_ended = which == 0; /* what goes one way only has ended in the other one */
-    stream->has_shut = which != 0;
+    stream->has_shut = which == 1 || which == 2;
     process->streams[which] = weft__stream_handle(stream);
     process->pipes[which] = -1;
     return 0;
@@ -91,7 +108,7 @@ static weft_stream *stream_of(struct weft_process *process, int which)
     if (!process) {
         return NULL;
     }
-    if (r == 0 && process->talk) {
+    if (r == 0 && process->talk && which != WEFT__PTY) {
         r = weft__words(-EBUSY, "weft_process_communicate() has begun to use the pipes");
     }
     if (r == 0 && !process->streams[which]) {
@@ -118,6 +135,11 @@ weft_stream *weft_process_stderr(weft_process *process)
     return stream_of(process, 2);
 }
 
+weft_stream *weft_process_pty(weft_process *process)
+{
+    return stream_of(process, WEFT__PTY);
+}
+
 bool weft__process_has_streams(const struct weft_process *process)
 {
     return process->streams[0] || process->streams[1] || process->streams[2];
@@ -125,7 +147,7 @@ bool weft__process_has_streams(const struct weft_process *process)
 
 void weft__process_close_streams(struct weft_process *process)
 {
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i <= WEFT__PTY; i++) {
         if (process->streams[i]) {
             (void)weft_stream_abort(process->streams[i]); /* unless it was closed already */
         }

@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/mem.h"
+#include "core/proc/pty.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -44,7 +45,7 @@ static int check(const char *const argv[], const weft_process_options *options)
     r = r < 0 ? r : check_standard(options->out, false);
     r = r < 0 ? r : check_standard(options->err, true);
     if (r == 0 && (options->process_group < WEFT_NEW_GROUP ||
-                   (options->start_new_session && options->process_group > 0) ||
+                   ((options->start_new_session || options->pty) && options->process_group > 0) ||
                    (options->pass_fds_count > 0 && !options->pass_fds))) {
         r = -EINVAL;
     }
@@ -124,6 +125,18 @@ static int open_devnull(struct plan *plan, int which)
     return 0;
 }
 
+/* A pseudo-terminal: their side goes into the plan, ours, which does not block, into the
+ * process. */
+static int plan_pty(struct plan *plan, struct weft_process *process,
+                    const weft_process_options *options)
+{
+    int r = weft__pty_open(options->winsize, &process->pipes[WEFT__PTY], &plan->spawn.terminal);
+
+    return r < 0 ? weft__detail(r, "cannot make a terminal for '%s': %s", plan->spawn.file,
+                                weft_strerror(r))
+                 : 0;
+}
+
 /* Where the child's output goes, for .err = WEFT_STDOUT. */
 static int output_of(const struct plan *plan)
 {
@@ -138,7 +151,11 @@ static int output_of(const struct plan *plan)
 static int plan_standard(struct plan *plan, struct weft_process *process, int what, int which)
 {
     switch (what) {
-    case WEFT_INHERIT: return 0;
+    case WEFT_INHERIT:
+        if (plan->spawn.terminal >= 0) {
+            add_fd(&plan->spawn, plan->spawn.terminal, which);
+        }
+        return 0;
     case WEFT_PIPE: return open_pipe(plan, process, which);
     case WEFT_DEVNULL: return open_devnull(plan, which);
     case WEFT_STDOUT: add_fd(&plan->spawn, output_of(plan), which); return 0;
@@ -180,7 +197,8 @@ static int plan_fds(struct plan *plan, struct weft_process *process,
         }
         plan->spawn.fds = plan->more;
     }
-    r = plan_standard(plan, process, options->in, 0);
+    r = options->pty ? plan_pty(plan, process, options) : 0;
+    r = r < 0 ? r : plan_standard(plan, process, options->in, 0);
     r = r < 0 ? r : plan_standard(plan, process, options->out, 1);
     r = r < 0 ? r : plan_standard(plan, process, options->err, 2);
     return r < 0 ? r : plan_passed(plan, options);
@@ -201,7 +219,7 @@ static int plan_program(struct plan *plan, const char *const argv[],
     spawn->candidates = plan->candidates;
     spawn->cwd = options->cwd;
     spawn->group = options->process_group;
-    spawn->session = options->start_new_session;
+    spawn->session = options->start_new_session || options->pty;
     spawn->keep_signals = options->keep_signals;
     spawn->keep_fds = options->keep_fds;
     spawn->preexec = options->preexec;
@@ -219,6 +237,9 @@ static void fini(struct plan *plan)
     if (plan->devnull >= 0) {
         close(plan->devnull);
     }
+    if (plan->spawn.terminal >= 0) {
+        close(plan->spawn.terminal);
+    }
     weft__free(plan->more);
     weft__free(plan->candidates);
     weft__free(plan->env);
@@ -227,7 +248,7 @@ static void fini(struct plan *plan)
 int weft__plan_and_spawn(struct weft_process *process, const char *const argv[],
                          const weft_process_options *options)
 {
-    struct plan plan = { .theirs = { -1, -1, -1 }, .devnull = -1 };
+    struct plan plan = { .spawn.terminal = -1, .theirs = { -1, -1, -1 }, .devnull = -1 };
     int r = check(argv, options);
 
     if (r < 0) {
@@ -239,6 +260,6 @@ int weft__plan_and_spawn(struct weft_process *process, const char *const argv[],
     r = r < 0 ? r : plan_program(&plan, argv, options);
     r = r < 0 ? r : weft__spawn(&plan.spawn, &process->pid, &process->pidfd);
     fini(&plan);
-    process->leads = options->start_new_session || options->process_group == WEFT_NEW_GROUP;
+    process->leads = plan.spawn.session || options->process_group == WEFT_NEW_GROUP;
     return r;
 }

@@ -28,7 +28,7 @@ int weft__process_check(const struct weft_process *process)
 
 static void close_pipes(struct weft_process *process)
 {
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i <= WEFT__PTY; i++) {
         if (process->pipes[i] >= 0) {
             close(process->pipes[i]);
             process->pipes[i] = -1;
@@ -91,7 +91,7 @@ static struct weft_process *new_record(struct weft__loop *loop)
         process->refs = 1;
         process->pidfd = -1;
         process->status = -EINPROGRESS;
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i <= WEFT__PTY; i++) {
             process->pipes[i] = -1;
         }
     }
@@ -213,10 +213,10 @@ int weft_process_take_fd(weft_process *process, int which)
     if (r < 0) {
         return r;
     }
-    if (which < 0 || which > 2) {
+    if (which < 0 || which > WEFT__PTY) {
         return -EINVAL;
     }
-    if (process->talk) {
+    if (process->talk && which != WEFT__PTY) {
         return weft__words(-EBUSY, "weft_process_communicate() has begun to use the pipes");
     }
     if (process->streams[which]) {
@@ -224,7 +224,7 @@ int weft_process_take_fd(weft_process *process, int which)
     }
     r = process->pipes[which];
     process->pipes[which] = -1;
-    process->taken |= r >= 0;
+    process->taken |= r >= 0 && which != WEFT__PTY;
     return r >= 0 ? r : -EBADF;
 }
 

@@ -33,6 +33,9 @@ struct weft__keeper; /* proc/children.c */
 struct weft__talker;
 struct weft__talk;   /* what a weft_process_communicate() has come to (proc/communicate.c) */
 
+/* Which of its pipes is our side of its terminal. */
+#define WEFT__PTY 3
+
 struct weft_process {
     struct weft__list link;   /* in the loop's children, while it is watched */
     struct weft__loop *loop;  /* NULL: it is closed */
@@ -41,8 +44,8 @@ struct weft_process {
     uint32_t pins;            /* those who wait in it */
     pid_t pid;
     int pidfd;                /* -1: it was reaped, or there are none */
-    int pipes[3];             /* our ends; -1: none, taken, closed, or a stream's */
-    weft_stream *streams[3];  /* of the pipes; NULL: nobody has asked for it */
+    int pipes[4];             /* our ends; -1: none, taken, closed, or a stream's */
+    weft_stream *streams[4];  /* of the pipes; NULL: nobody has asked for it */
     int status;               /* how it ended; -EINPROGRESS, -ECHILD: lost */
     int watch;                /* weft__process_watch */
     bool detached;

@@ -170,6 +170,8 @@ WEFT__COLD static int child_error(const struct weft__spawn *spawn)
     switch (failure->step) {
     case WEFT__SPAWN_SESSION:
         return weft__detail(r, "cannot begin a session for '%s': %s", spawn->file, why);
+    case WEFT__SPAWN_TERMINAL:
+        return weft__detail(r, "cannot give '%s' a terminal: %s", spawn->file, why);
     case WEFT__SPAWN_GROUP:
         return weft__detail(r, "cannot put '%s' into process group %ld: %s", spawn->file,
                             (long)spawn->group, why);

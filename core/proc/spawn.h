@@ -24,6 +24,7 @@
 enum weft__spawn_step {
     WEFT__SPAWN_NONE,
     WEFT__SPAWN_SESSION,
+    WEFT__SPAWN_TERMINAL,
     WEFT__SPAWN_GROUP,
     WEFT__SPAWN_CWD,
     WEFT__SPAWN_FD,
@@ -55,6 +56,7 @@ struct weft__spawn {
     int highest;                   /* the largest `to` */
     int fds_max;                   /* numbers below which descriptors are looked for */
     pid_t group;                   /* weft_process_options.process_group */
+    int terminal;                  /* what shall control its session, of ours; -1: none */
     bool session, keep_signals, keep_fds;
     sigset_t mask;                 /* the child's */
     sigset_t caught;               /* signals that have a handler here; all, unless keep_signals */

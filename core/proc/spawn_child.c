@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -55,6 +56,9 @@ WEFT__SANITIZE_NOT static void join_group(struct weft__spawn *spawn)
     if (spawn->session) {
         if (syscall(SYS_setsid) < 0) {
             fail(spawn, WEFT__SPAWN_SESSION, errno, -1);
+        }
+        if (spawn->terminal >= 0 && syscall(SYS_ioctl, spawn->terminal, TIOCSCTTY, 0) < 0) {
+            fail(spawn, WEFT__SPAWN_TERMINAL, errno, -1);
         }
     } else if (spawn->group != 0) {
         pid_t group = spawn->group == WEFT_NEW_GROUP ? 0 : spawn->group;

@@ -37,9 +37,31 @@ WEFT_ASYNC(lives_in_a_terminal)
     return r < 0 ? r : 0;
 }
 
-static int inside(void)
+/* The same, by streams. */
+WEFT_ASYNC(streams_in_a_terminal)
 {
-    int r = weft_run(lives_in_a_terminal(), &(weft_run_options){ .backend = backend() });
+    char line[100];
+    weft_stream *in = NULL, *out = NULL;
+    int r = weft_stream_open_stdio(STDIN_FILENO, &in);
+    ssize_t n;
+
+    r = r < 0 ? r : weft_stream_open_stdio(STDOUT_FILENO, &out);
+    n = r < 0 ? r : weft_stream_readline(in, line, sizeof line);
+    if (n > 0) {
+        r = status_of((const char *const[]){ "echo", "child", NULL }, NULL);
+        n = r == 0 ? weft_stream_write(out, line, (size_t)n) : r < 0 ? r : -EIO;
+    }
+    n = n < 0 ? n : weft_stream_read(in, line, 1);
+    weft_stream_close(in);
+    weft_stream_close(out);
+    return n < 0 ? (int)n : 0;
+}
+
+static int inside(const char *how)
+{
+    weft_run_options options = { .backend = backend() };
+    int r = strcmp(how, "streams") == 0 ? weft_run(streams_in_a_terminal(), &options)
+                                        : weft_run(lives_in_a_terminal(), &options);
 
     return r < 0 ? 100 : r;
 }
@@ -51,12 +73,12 @@ static struct {
     weft_process *process;
 } terminal;
 
-static void open_terminal(void)
+static void open_terminal(const char *how)
 {
     struct termios raw;
     char path[400];
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    const char *const argv[] = { path, backend(), "", "inside", NULL };
+    const char *const argv[] = { path, backend(), "", how, NULL };
 
     CHECK(n > 0);
     path[n > 0 ? n : 0] = '\0';
@@ -120,12 +142,12 @@ static void talk(void)
     }
 }
 
-IN_TASK(a_program_that_ends_leaves_its_terminal_as_it_was)
+static void let_it_end(const char *how)
 {
     if (is_virtual()) {
         return; /* which waits for nothing real */
     }
-    open_terminal();
+    open_terminal(how);
     talk();
     EQUAL(write(terminal.ours, "x", 1), 1);
     EQUAL(weft_process_wait(terminal.process), 0);
@@ -133,12 +155,12 @@ IN_TASK(a_program_that_ends_leaves_its_terminal_as_it_was)
     close_terminal();
 }
 
-IN_TASK(a_program_that_is_killed_leaves_its_terminal_as_it_was)
+static void kill_it(const char *how)
 {
     if (is_virtual()) {
         return;
     }
-    open_terminal();
+    open_terminal(how);
     talk();
     EQUAL(weft_process_kill(terminal.process), 0); /* it cannot put anything back */
     EQUAL(weft_process_wait(terminal.process), 256 + SIGKILL);
@@ -146,13 +168,35 @@ IN_TASK(a_program_that_is_killed_leaves_its_terminal_as_it_was)
     close_terminal();
 }
 
+IN_TASK(a_program_that_ends_leaves_its_terminal_as_it_was)
+{
+    let_it_end("calls");
+}
+
+IN_TASK(a_program_that_is_killed_leaves_its_terminal_as_it_was)
+{
+    kill_it("calls");
+}
+
+IN_TASK(a_program_with_streams_that_ends_leaves_its_terminal_as_it_was)
+{
+    let_it_end("streams");
+}
+
+IN_TASK(a_program_with_streams_that_is_killed_leaves_its_terminal_as_it_was)
+{
+    kill_it("streams");
+}
+
 static CU_TestInfo tests[] = {
     TEST(a_program_that_ends_leaves_its_terminal_as_it_was),
     TEST(a_program_that_is_killed_leaves_its_terminal_as_it_was),
+    TEST(a_program_with_streams_that_ends_leaves_its_terminal_as_it_was),
+    TEST(a_program_with_streams_that_is_killed_leaves_its_terminal_as_it_was),
     CU_TEST_INFO_NULL,
 };
 
 int main(int argc, char **argv)
 {
-    return argc > 3 ? inside() : task_main("terminal", tests, argc, argv);
+    return argc > 3 ? inside(argv[3]) : task_main("terminal", tests, argc, argv);
 }

@@ -34,6 +34,7 @@
 #include <weft/buffer.h>
 #include <weft/common.h>
 #include <weft/stream.h>
+#include <weft/terminal.h>
 
 #include <sys/types.h>
 
@@ -62,6 +63,7 @@ typedef struct weft_process_options {
     bool start_new_session;       /* setsid(2): away from the terminal, and a group of its own */
     bool keep_signals;            /* blocked and ignored signals stay so in the child */
     bool keep_fds;                /* as do descriptors that are not close-on-exec */
+    bool pty;                     /* a terminal of its own, see weft_process_pty() */
     pid_t process_group;          /* WEFT_NEW_GROUP, or the group to join; 0: ours */
     const char *cwd;              /* its working directory; NULL: ours */
     const char *executable;       /* the file to run, in place of argv[0]; NULL: argv[0] */
@@ -72,7 +74,8 @@ typedef struct weft_process_options {
     size_t pass_fds_count;        /* how many */
     int (*preexec)(void *arg);    /* runs in the child, see below; or NULL */
     void *preexec_arg;
-    void *reserved[6];            /* zero */
+    const struct winsize *winsize; /* of its terminal, for .pty; NULL: it does not know */
+    void *reserved[5];            /* zero */
 } weft_process_options;
 
 /** Runs a program.
@@ -92,7 +95,8 @@ typedef struct weft_process_options {
  *  file or directory"), and no child is left: -ENOENT no such program, working directory, or
  *  interpreter of a script, -EACCES, -ENOEXEC neither a program nor a script with a #! line,
  *  -E2BIG arguments and environment are too long, -EBADF a descriptor, -EPERM the process group,
- *  -EAGAIN no more processes for this user, -EMFILE, -ENFILE, -ENOMEM, or what the system says; and
+ *  -EAGAIN no more processes for this user, -ENOSPC no more terminals, -EMFILE, -ENFILE, -ENOMEM,
+ *  or what the system says; and
  *  -EINVAL, -EPERM no loop runs in this thread, -ECHILD after a fork.
  *
  *  Not a cancellation point: it does not wait for anything but the start itself.  Cost: that of
@@ -249,13 +253,33 @@ WEFT_API weft_stream *weft_process_stdin(weft_process *process);
 WEFT_API weft_stream *weft_process_stdout(weft_process *process);
 WEFT_API weft_stream *weft_process_stderr(weft_process *process);
 
+/** The terminal of a child that was made with .pty, as a stream in both ways: what is written is
+ *  typed there, what is read is what it shows.
+ *
+ *      options = { .pty = true, .winsize = &(struct winsize){ .ws_row = 25, .ws_col = 80 } }
+ *
+ *  The child is in a session of its own, which this pseudo-terminal controls, and has it for its
+ *  standard input, output and error but for those that the options say otherwise.  It begins as
+ *  terminals do: it shows what is typed, a line comes when it is whole, "\4" (Ctrl-D) at the
+ *  beginning of a line is the end of input, "\3" (Ctrl-C) sends SIGINT, and "\n" is shown as
+ *  "\r\n".  Its mode and its size are changed by the calls of weft/terminal.h for
+ *  weft_stream_fd() of this stream.
+ *
+ *  The stream ends when the child and all others that have the terminal have closed it.  Closing
+ *  it, as weft_process_free() does, hangs up: they get SIGHUP.  A terminal has no half to close:
+ *  weft_stream_write_eof() is -ENOTSUP.  weft_process_communicate() leaves it alone, so read it in
+ *  another task.  It is a stream as those of the pipes in all else, and returned as they are.
+ *  Source: pty.fork() of Python, forkpty(3). */
+WEFT_API weft_stream *weft_process_pty(weft_process *process);
+
 /** Takes our end of a pipe to the child: yours from then on, to be closed.
  *
- *  which  0 its input, 1 its output, 2 its error, made with WEFT_PIPE.
+ *  which  0 its input, 1 its output, 2 its error, made with WEFT_PIPE; 3 our side of its terminal,
+ *         for .pty.
  *
  *  Returns a descriptor that does not block and is close-on-exec; -EBADF there is no such pipe, or
  *  it was taken, or is closed; -EBUSY a weft_process_communicate() uses it, or it has a stream;
- *  -EXDEV, -ECHILD after a fork.  Not a cancellation point. */
+ *  -EINVAL another `which`; -EXDEV, -ECHILD after a fork.  Not a cancellation point. */
 WEFT_API int weft_process_take_fd(weft_process *process, int which);
 
 WEFT_END_DECLS

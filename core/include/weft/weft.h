@@ -57,6 +57,7 @@
 #include <weft/stream.h>
 #include <weft/task.h>
 #include <weft/temp.h>
+#include <weft/terminal.h>
 #include <weft/thread.h>
 #include <weft/thread_queue.h>
 #include <weft/ticker.h>
