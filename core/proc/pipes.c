@@ -90,7 +90,7 @@ static int open_stream(struct weft_process *process, int which)
         return loop ? -EBADF : r;
     }
     r = weft__stream_new(loop, which == WEFT__PTY ? &stream_pty : &stream_pipe,
-                         weft__io_fresh(process->pipes[which]), 0, &stream);
+                         weft__io_fresh(process->pipes[which]), process->limit, &stream);
     if (r < 0) {
         return r;
     }

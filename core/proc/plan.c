@@ -260,6 +260,7 @@ int weft__plan_and_spawn(struct weft_process *process, const char *const argv[],
     r = r < 0 ? r : plan_program(&plan, argv, options);
     r = r < 0 ? r : weft__spawn(&plan.spawn, &process->pid, &process->pidfd);
     fini(&plan);
+    process->limit = options->limit;
     process->leads = plan.spawn.session || options->process_group == WEFT_NEW_GROUP;
     return r;
 }

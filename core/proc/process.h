@@ -46,6 +46,7 @@ struct weft_process {
     int pidfd;                /* -1: it was reaped, or there are none */
     int pipes[4];             /* our ends; -1: none, taken, closed, or a stream's */
     weft_stream *streams[4];  /* of the pipes; NULL: nobody has asked for it */
+    size_t limit;             /* of the streams */
     int status;               /* how it ended; -EINPROGRESS, -ECHILD: lost */
     int watch;                /* weft__process_watch */
     bool detached;

@@ -99,6 +99,25 @@ IN_TASK(each_pipe_has_one_stream_that_goes_one_way)
     weft_process_free(process);
 }
 
+IN_TASK(a_limit_is_how_much_a_stream_keeps)
+{
+    weft_process_options options = all_pipes;
+    weft_process *process;
+    weft_stream_stats stats = { 0 };
+    char line[100];
+
+    options.limit = 10;
+    process = shell("echo 123456789; echo 0123456789; echo error is long >&2", &options);
+    EQUAL(weft_stream_statistics(weft_process_stdout(process), &stats), 0);
+    EQUAL(stats.limit, 10);
+    next_line_is(weft_process_stdout(process), "123456789\n");
+    EQUAL(weft_stream_readline(weft_process_stdout(process), line, sizeof line), -EMSGSIZE);
+    EQUAL(weft_stream_readexactly(weft_process_stdout(process), line, 11), 11); /* it is there */
+    EQUAL(weft_stream_readline(weft_process_stderr(process), line, sizeof line), -EMSGSIZE);
+    EQUAL(weft_process_wait(process), 0);
+    weft_process_free(process);
+}
+
 ON_ANY_SYSTEM(much_goes_both_ways_at_once)
 {
     size_t size = (size_t)many(2000) * 1000;
@@ -441,6 +460,7 @@ static CU_TestInfo tests[] = {
     TEST(a_conversation_goes_line_by_line),
     TEST(output_and_error_are_two_streams),
     TEST(each_pipe_has_one_stream_that_goes_one_way),
+    TEST(a_limit_is_how_much_a_stream_keeps),
     TEST(much_goes_both_ways_at_once),
     TEST(what_a_child_wrote_can_be_read_after_its_end),
     TEST(writing_to_a_child_that_reads_no_more_is_an_error),

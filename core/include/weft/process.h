@@ -75,7 +75,8 @@ typedef struct weft_process_options {
     int (*preexec)(void *arg);    /* runs in the child, see below; or NULL */
     void *preexec_arg;
     const struct winsize *winsize; /* of its terminal, for .pty; NULL: it does not know */
-    void *reserved[5];            /* zero */
+    size_t limit;                 /* of the streams, see weft_stream_options; 0: 64 KiB */
+    void *reserved[4];            /* zero */
 } weft_process_options;
 
 /** Runs a program.
