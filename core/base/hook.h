@@ -15,6 +15,16 @@ struct weft__loop;
 struct weft__task;
 struct weft__observer; /* what the debug layer keeps for a loop; a loop without one costs nothing */
 
+/* What has happened to a descriptor. */
+enum weft__fd_event {
+    WEFT__FD_WATCHED,    /* its watch was made */
+    WEFT__FD_ASKED,      /* and is used for one more wait */
+    WEFT__FD_OPENED,     /* the system has just given out the number */
+    WEFT__FD_CLOSED,     /* it was closed */
+    WEFT__FD_REFUSED,    /* somebody got -EBADF */
+    WEFT__FD_NOT_CLOSED, /* who wanted to close it did */
+};
+
 struct weft__hooks {
     /* Prints a report that no handler wants; `debug` tells whether the loop is in debug mode. */
     void (*report)(const weft_report *report, bool debug);
@@ -54,6 +64,8 @@ struct weft__hooks {
     void (*wrong_thread)(struct weft__loop *loop);
     /* A handle is used that is spent. */
     void (*stale)(struct weft__loop *loop, const void *handle);
+    /* Something has happened to a descriptor. */
+    void (*fd)(struct weft__loop *loop, int fd, enum weft__fd_event event);
 };
 
 extern const struct weft__hooks weft__hooks;

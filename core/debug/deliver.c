@@ -44,7 +44,7 @@ static void add(struct weft__loop *loop, weft_report *report, struct room *room)
     if (report->task && weft__observes(loop, WEFT__CHECK_MADE)) {
         note = weft__note_of(loop->observer, (uintptr_t)report->task);
     }
-    if (note && !report->made) {
+    if (note && !report->made && report->kind != WEFT_REPORT_FD) {
         report->made = note->made;
         report->made_count = note->made_count;
     }
@@ -72,6 +72,7 @@ static const char *name_of(const weft_report *report)
         [WEFT_REPORT_STARVED] = "a task starved",
         [WEFT_REPORT_WRONG_THREAD] = "a call in the wrong thread",
         [WEFT_REPORT_STALE] = "a spent handle was used",
+        [WEFT_REPORT_FD] = "a descriptor was used wrongly",
     };
     unsigned kind = (unsigned)report->kind;
 

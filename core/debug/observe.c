@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/base/mem.h"
 #include "core/debug/checks.h"
+#include "core/debug/fds.h"
 #include "core/debug/more.h"
 
 #include <string.h>
@@ -29,6 +30,7 @@ static void take_away(struct weft__loop *loop)
     weft__more_fini(observer);
     weft__notes_fini(observer);
     weft__depth_fini(observer);
+    weft__fds_fini(observer);
     weft__free(observer);
 }
 

@@ -231,7 +231,7 @@ static void add_made(struct weft__line *line, const weft_report *report)
 {
     struct list list = { .line = line, .between = " < ", .most = MADE_SHOWN };
 
-    add_label(line, "made");
+    add_label(line, report->kind == WEFT_REPORT_FD ? "earlier" : "made");
     show_places(&list, report->made, report->made_count, report->coro, false);
     if (!list.shown) {
         weft__line_add(line, "by weft itself");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The table by which lower layers reach this one. */
 #include "core/debug/checks.h"
+#include "core/debug/fds.h"
 #include "core/sync/lock.h"
 
 static void origin(struct weft__loop *loop, uintptr_t coro, weft_report *report)
@@ -31,4 +32,5 @@ const struct weft__hooks weft__hooks = {
     .closed = weft__observe_closed,
     .wrong_thread = weft__wrong_thread,
     .stale = weft__stale,
+    .fd = weft__fds_see,
 };

@@ -33,6 +33,7 @@ static const struct word {
     { "starve", WEFT__CHECK_STARVE, TIME, offsetof(struct weft__debug_words, starve_ns), true },
     { "thread", WEFT__CHECK_THREAD, NONE, 0, true },
     { "stale", WEFT__CHECK_STALE, NONE, 0, true },
+    { "fd", WEFT__CHECK_FD, NONE, 0, true },
     { "stack", WEFT__CHECK_STACK, NONE, 0, true },
     { "depth", WEFT__CHECK_DEPTH, NONE, 0, false },
     { "made", WEFT__CHECK_MADE, NONE, 0, true },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Files: operations on descriptors. */
+#include "core/base/hook.h"
 #include "core/base/mem.h"
 #include "core/io/file_op.h"
 #include "core/sched/fdwait.h"
@@ -36,14 +37,21 @@ int weft_file_open(const char *path, int flags, unsigned mode)
 int weft_file_close(int fd)
 {
     weft_backend_op op = { .opcode = WEFT_OP_CLOSE, .fd = fd };
+    struct weft__loop *loop = weft__running;
+    int r;
 
+    loop = loop && !weft__loop_is_inherited(loop) ? loop : NULL;
     if (fd < 0) {
         return -EBADF;
     }
-    if (weft__running && !weft__loop_is_inherited(weft__running)) {
-        weft__fd_forget(weft__running, fd); /* should somebody have waited for it */
+    if (loop) {
+        weft__fd_forget(loop, fd); /* should somebody have waited for it */
     }
-    return (int)weft__file_op_always(&op);
+    r = (int)weft__file_op_always(&op);
+    if (loop && loop->observer) {
+        weft__hooks.fd(loop, fd, r == -EBADF ? WEFT__FD_NOT_CLOSED : WEFT__FD_CLOSED);
+    }
+    return r;
 }
 
 /* The running task, for what may be done without a wait; NULL and the error. */

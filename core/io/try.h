@@ -3,6 +3,7 @@
 #ifndef WEFT_CORE_TRY_H
 #define WEFT_CORE_TRY_H
 
+#include "core/base/hook.h"
 #include "core/base/mem.h"
 #include "core/sched/fdwait.h"
 #include "core/sched/misuse.h"
@@ -33,7 +34,7 @@ static inline int weft__io_again(struct weft__task *task, int fd, uint32_t event
     if (error == EAGAIN && events) {
         return weft__fd_wait_in(task, fd, events);
     }
-    return error == EINTR ? 0 : -error;
+    return error == EINTR ? 0 : weft__fd_refused(task->loop, fd, -error);
 }
 
 /* A descriptor that has just been opened: what the loop of this thread knows of its number is of a
@@ -44,6 +45,9 @@ static inline int weft__io_fresh(int fd)
 
     if (loop && (uint32_t)fd < loop->watches_size && loop->watches[fd] &&
         !weft__loop_is_inherited(loop)) {
+        if (loop->observer) {
+            weft__hooks.fd(loop, fd, WEFT__FD_OPENED);
+        }
         weft__fd_forget(loop, fd);
     }
     return fd;

@@ -6,6 +6,7 @@
  * file that has the number then. */
 #include "core/sched/fdwait.h"
 
+#include "core/base/hook.h"
 #include "core/base/mem.h"
 #include "core/sched/misuse.h"
 #include "core/sched/watch.h"
@@ -99,6 +100,14 @@ static void interrupt_fd(struct weft__task *task)
 
 static const struct weft__wait wait_fd = { "descriptor", interrupt_fd };
 
+int weft__fd_refused(struct weft__loop *loop, int fd, int error)
+{
+    if (error == -EBADF && loop->observer) {
+        weft__hooks.fd(loop, fd, WEFT__FD_REFUSED);
+    }
+    return error;
+}
+
 /* The slow half of a wait's beginning: asks the backend.  1: there is no need to wait. */
 WEFT__COLD static int ask(struct weft__loop *loop, int fd, uint32_t events,
                           struct weft__watch **ret_watch)
@@ -114,7 +123,7 @@ WEFT__COLD static int ask(struct weft__loop *loop, int fd, uint32_t events,
         return 1;
     }
     if (r < 0) {
-        return r;
+        return weft__fd_refused(loop, fd, r);
     }
     watch->latched &= ~events; /* what holds is reported anew */
     *ret_watch = watch;
@@ -220,11 +229,17 @@ void weft__fd_forget(struct weft__loop *loop, int fd)
 
 int weft__fd_close(struct weft__loop *loop, int fd)
 {
+    int r;
+
     if (loop) {
         weft__fd_forget(loop, fd);
     }
     /* Interrupted or not, Linux has let go of the number. */
-    return close(fd) < 0 && errno != EINTR ? -errno : 0;
+    r = close(fd) < 0 && errno != EINTR ? -errno : 0;
+    if (loop && loop->observer) {
+        weft__hooks.fd(loop, fd, r == -EBADF ? WEFT__FD_NOT_CLOSED : WEFT__FD_CLOSED);
+    }
+    return r;
 }
 
 int weft_close(int fd)

@@ -65,6 +65,10 @@ void weft__fd_leave(struct weft__fd_waiter *waiter);
  * number is another file's.  Who waits is woken with -EBADF, callbacks are removed. */
 void weft__fd_forget(struct weft__loop *loop, int fd);
 
+/* A call or wait got this error for a descriptor, and returns it: debug mode tells of one that is
+ * closed. */
+int weft__fd_refused(struct weft__loop *loop, int fd, int error);
+
 /* weft_close() for a loop that is known; NULL: none runs here. */
 int weft__fd_close(struct weft__loop *loop, int fd);
 

@@ -3,6 +3,7 @@
 #include "core/sched/watch.h"
 
 #include "core/base/error.h"
+#include "core/base/hook.h"
 #include "core/base/mem.h"
 #include "core/sched/channel.h"
 
@@ -94,6 +95,9 @@ static int begin(struct weft__loop *loop, int fd, uint32_t events, struct weft__
     }
     loop->watches[fd] = watch;
     loop->watches_used++;
+    if (loop->observer) {
+        weft__hooks.fd(loop, fd, WEFT__FD_WATCHED);
+    }
     *ret_watch = watch;
     return 0;
 }
@@ -125,9 +129,13 @@ static uint32_t question(const struct weft__loop *loop, uint32_t events, bool by
 int weft__watch_ask(struct weft__loop *loop, int fd, uint32_t events, bool by_callback,
                     struct weft__watch **ret_watch)
 {
-    struct weft__watch *watch = weft__watch_at(loop, fd);
+    struct weft__watch *watch;
     int r;
 
+    if (loop->observer && weft__watch_at(loop, fd)) {
+        weft__hooks.fd(loop, fd, WEFT__FD_ASKED);
+    }
+    watch = weft__watch_at(loop, fd); /* not before: who hears of a report may close it */
     if (!watch) {
         return begin(loop, fd, question(loop, events, by_callback), ret_watch);
     }

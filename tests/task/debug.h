@@ -24,7 +24,7 @@ struct told {
     double seconds;
     char message[160], task_name[40], coro[40], file[100], what[160];
     uint32_t frames_count, made_count, stack_count, exact, others_count;
-    const void *made[8], *stack[48];
+    const void *made[16], *stack[48];
     struct other others[8];
 };
 
@@ -53,7 +53,7 @@ static inline void debug_keep(weft_loop *from, const weft_report *report, void *
     told.stack_count = report->stack_count;
     told.exact = report->exact;
     told.others_count = report->others_count;
-    for (uint32_t i = 0; i < report->made_count && i < 8; i++) {
+    for (uint32_t i = 0; i < report->made_count && i < 16; i++) {
         told.made[i] = report->made[i];
     }
     for (uint32_t i = 0; i < report->stack_count && i < 48; i++) {

@@ -13,7 +13,7 @@ static void check_words(const char *given, const char *expected)
 }
 
 static const char usual[] =
-    "slow=100ms,awaits,leaks,deadlock,cancel=1000ms,starve=250ms,thread,stale,stack,made";
+    "slow=100ms,awaits,leaks,deadlock,cancel=1000ms,starve=250ms,thread,stale,fd,stack,made";
 
 IN_LOOP(words_are_understood_and_told)
 {
@@ -21,7 +21,7 @@ IN_LOOP(words_are_understood_and_told)
 
     snprintf(all, sizeof all,
              "slow=100ms,awaits,leaks,deadlock,cancel=1000ms,starve=250ms,thread,"
-             "stale,stack,depth,made,metrics,record=4096K");
+             "stale,fd,stack,depth,made,metrics,record=4096K");
     check_words("1", usual);
     check_words("on", usual);
     check_words("0", "0");
@@ -37,7 +37,7 @@ IN_LOOP(words_are_understood_and_told)
     check_words("record=2M", "record=2048K");
     check_words("all", all);
     check_words("slow=20ms,0,awaits", "awaits");
-    check_words("1,-slow,-starve,-cancel", "awaits,leaks,deadlock,thread,stale,stack,made");
+    check_words("1,-slow,-starve,-cancel", "awaits,leaks,deadlock,thread,stale,fd,stack,made");
     check_words("0", "0");
 }
 

@@ -15,6 +15,8 @@
  *     starve[=250ms] * a task that was ready for so long before it had its turn
  *     thread       *  calls from a thread that is not the loop's
  *     stale        *  handles that are used when they are spent
+ *     fd           *  a descriptor that is closed twice, used when it is closed, or another file's
+ *                     since it was watched
  *     stack        *  a task that has nearly used up its stack
  *     depth           at the loop's close, how much of its stack each coroutine function needed
  *     made         *  each report tells where in the program its object was made

@@ -32,7 +32,7 @@ typedef enum weft_report_kind {
     WEFT_REPORT_STARVED,        /* debug: a task was ready, and had its turn after `seconds` */
     WEFT_REPORT_WRONG_THREAD,   /* debug: a call from a thread that is not the loop's */
     WEFT_REPORT_STALE,          /* debug: a handle was used when it was spent */
-    WEFT_REPORT_FD,             /* debug: a descriptor was closed twice, or while in use */
+    WEFT_REPORT_FD,             /* debug: a descriptor was closed twice, or used when closed */
     WEFT_REPORT_STACK_HIGH,     /* debug: a task has nearly used up its stack */
     WEFT_REPORT_STACK_DEPTH,    /* debug: how much of their stacks tasks have used */
     WEFT_REPORT_UNCLOSED,       /* debug: a stream, server, process ... was not closed */
@@ -61,7 +61,8 @@ typedef struct weft_report {
     double seconds;      /* how long it took, or has taken */
     const char *what;    /* more about it: the system call, the reason of a cancel */
     const struct weft_frame *frames; /* the task's coroutines, the innermost first */
-    const void *const *made;         /* where the task or coroutine was made */
+    const void *const *made;         /* where the task or coroutine was made; of a descriptor:
+                                      * where it was closed, or its watch made */
     const void *const *stack;        /* where the task is, or was meanwhile */
     const struct weft_report *others; /* more tasks that it is about: of a deadlock, of a tree */
     uint32_t frames_count, made_count, stack_count, others_count;
