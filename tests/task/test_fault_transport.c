@@ -49,7 +49,9 @@ WEFT_ASYNC(talks, (int, kind))
         transport = weft_transport_ref(transport);
         (void)!write(fds[1], "hello", 5);
         tried(weft_sleep(0.0001));
-        tried(weft_transport_write(transport, much, sizeof much));
+        if (!weft_transport_is_closing(transport)) { /* what failed is about to be told */
+            tried(weft_transport_write(transport, much, sizeof much));
+        }
         tried(weft_transport_pause_reading(transport));
         tried(weft_transport_resume_reading(transport));
         for (int i = 0; i < 50 && weft_transport_get_write_buffer_size(transport); i++) {
