@@ -473,7 +473,7 @@ int weft_stream_consume(weft_stream *handle, size_t size)
 
 bool weft_stream_at_eof(weft_stream *handle)
 {
-    int r;
+    int r = 0;
     const struct weft__stream *stream = weft__stream_of(handle, &r);
 
     return stream && stream->has_ended && !stream->in_len;
