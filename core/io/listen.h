@@ -5,6 +5,7 @@
 
 #include "core/base/base.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 #include <weft/address.h>
 
@@ -32,6 +33,24 @@ int weft__listen(const weft_address *address, const struct weft__listen_options 
 
 /* The port that a socket was given; 0: none. */
 int weft__bound_port(int fd);
+
+/* Whether an error of accept(2) is only of the connection that it was about: the next one may be
+ * fine.  Linux hands the errors that are pending at the new socket to the caller, too. */
+static inline bool weft__accept_is_passed_over(int error)
+{
+    switch (error) {
+    case EINTR:
+    case ECONNABORTED: /* it came and went */
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH: return true;
+    default: return false; /* EPERM, a firewall's word, may be said again and again */
+    }
+}
 
 /* Closes it, and removes its file if that is still the one that it made and `keep` does not say
  * otherwise. */

@@ -121,19 +121,7 @@ static int accept_one(struct weft__door *door)
         welcome(door, fd, &peer);
         return 0;
     }
-    switch (errno) {
-    case EAGAIN: return -EAGAIN;
-    case EINTR:
-    case ECONNABORTED: /* it came and went */
-    case EPROTO:
-    case ENETDOWN: /* Linux hands pending errors of the new socket to accept(2) */
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case ENETUNREACH: return 0;
-    default: return -errno;
-    }
+    return weft__accept_is_passed_over(errno) ? 0 : -errno;
 }
 
 static void free_door(struct weft__door *door)

@@ -112,12 +112,12 @@ static int wait_at(struct weft__task *task, struct weft__server_door *door)
 /* What accept(2) has returned is no connection: 0, go on; or the door is to be closed. */
 static int wait_after(struct weft__task *task, struct weft__server_door *door, int error)
 {
+    if (weft__accept_is_passed_over(error)) {
+        weft__task_spend_turn(task); /* many of them are many turns, like connections */
+        return task->cancelled ? -ECANCELED : 0;
+    }
     switch (error) {
     case EAGAIN: return wait_at(task, door);
-    case EINTR:
-    case ECONNABORTED:
-    case EPROTO:
-    case EPERM: /* a firewall's rules */ return 0;
     case EBADF:
     case EINVAL:
     case ENOTSOCK:

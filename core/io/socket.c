@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Sockets: made, connected, accepted, and what goes through them. */
+#include "core/io/listen.h"
 #include "core/io/try.h"
 
 #include <poll.h>
@@ -74,12 +75,12 @@ static int accept_one(int fd, struct sockaddr *ret_address, socklen_t *length)
     socklen_t room = length ? *length : 0;
     int r;
 
-    do { /* a connection that was reset in the queue is none */
+    do { /* what failed in the queue is no connection */
         if (length) {
             *length = room;
         }
         r = WEFT__SYS(accept4(fd, ret_address, length, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    } while (r < 0 && (errno == ECONNABORTED || errno == EPROTO));
+    } while (r < 0 && weft__accept_is_passed_over(errno));
     return r < 0 ? r : weft__io_fresh(r);
 }
 

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ * Errors of accept(2): those of one connection are passed over, others are told and waited for. */
+#include "tests/task/refuse.h"
+#include "tests/task/transport.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const int passed_over[] = {
+    EINTR,     ECONNABORTED, EPROTO,       ENETDOWN,    ENOPROTOOPT,
+    EHOSTDOWN, ENONET,       EHOSTUNREACH, ENETUNREACH,
+};
+#define PASSED_OVER ((int)(sizeof passed_over / sizeof *passed_over))
+
+static weft_server *server;
+static int served;
+
+WEFT_ASYNC(serve, (weft_stream *, peer), (void *, user))
+{
+    char c;
+
+    (void)user;
+    served++;
+    return (int)weft_stream_read(peer, &c, 1);
+}
+
+static void start(void)
+{
+    served = 0;
+    EQUAL(weft_start_server(serve, NULL, "127.0.0.1", 0, NULL, &server), 0);
+}
+
+static weft_stream *connect_to(int port)
+{
+    weft_stream *stream = NULL;
+
+    EQUAL(weft_open_connection("127.0.0.1", port, NULL, &stream), 0);
+    return stream;
+}
+
+/* Waits until calls were refused, or for five seconds. */
+static void until_refused(int least)
+{
+    for (int i = 0; i < 5000 && refused < least; i++) {
+        weft_sleep(0.001);
+    }
+    CHECK(refused >= least);
+}
+
+WATCHED(a_server_passes_over_connections_that_failed)
+{
+    weft_stream *client;
+
+    start();
+    refuse(passed_over, PASSED_OVER);
+    client = connect_to(weft_server_port(server));
+    UNTIL(served, 1);
+    EQUAL(refused, PASSED_OVER);
+    EQUAL(reports_left(), 0);
+    EQUAL(weft_stream_close(client), 0);
+    EQUAL(weft_server_close(server), 0);
+}
+
+WATCHED(a_listener_passes_over_connections_that_failed)
+{
+    struct seen seen = { .quiet = true };
+    weft_listener *listener = NULL;
+    weft_stream *client;
+
+    EQUAL(weft_loop_create_server(NULL, &noting, &seen, "127.0.0.1", 0, NULL, &listener), 0);
+    refuse(passed_over, PASSED_OVER);
+    client = connect_to(weft_listener_port(listener));
+    UNTIL(seen.made, 1);
+    EQUAL(refused, PASSED_OVER);
+    EQUAL(reports_left(), 0);
+    EQUAL(weft_stream_close(client), 0);
+    UNTIL(seen.lost, 1);
+    weft_listener_free(listener);
+}
+
+WATCHED(a_call_passes_over_connections_that_failed)
+{
+    int listening = weft_socket(AF_INET, SOCK_STREAM, 0), client, accepted;
+    struct sockaddr_in at = { .sin_family = AF_INET };
+    socklen_t length = sizeof at;
+
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EQUAL(bind(listening, (struct sockaddr *)&at, sizeof at), 0);
+    EQUAL(listen(listening, 1), 0);
+    EQUAL(getsockname(listening, (struct sockaddr *)&at, &length), 0);
+    client = weft_socket(AF_INET, SOCK_STREAM, 0);
+    EQUAL(weft_connect(client, (struct sockaddr *)&at, length), 0);
+    refuse_always(EPERM);
+    EQUAL(weft_accept(listening, NULL, NULL), -EPERM);
+    refuse(passed_over, PASSED_OVER);
+    accepted = weft_accept(listening, NULL, NULL);
+    CHECK(accepted >= 0);
+    EQUAL(refused, PASSED_OVER);
+    EQUAL(weft_close(accepted), 0);
+    EQUAL(weft_close(client), 0);
+    EQUAL(weft_close(listening), 0);
+}
+
+WATCHED(what_a_firewall_refuses_is_told_once_and_nobody_spins)
+{
+    weft_stream *client;
+
+    start();
+    refuse_always(EPERM);
+    client = connect_to(weft_server_port(server));
+    until_refused(1);
+    weft_sleep(0.01);
+    EQUAL(refused, 1); /* it rests */
+    EQUAL(next_report()->status, -EPERM);
+    EQUAL(served, 0);
+    refuse(NULL, 0);
+    UNTIL(served, 1); /* and goes on after a second */
+    EQUAL(weft_stream_close(client), 0);
+    EQUAL(weft_server_close(server), 0);
+}
+
+static CU_TestInfo tests[] = {
+    TEST(a_server_passes_over_connections_that_failed),
+    TEST(a_listener_passes_over_connections_that_failed),
+    TEST(a_call_passes_over_connections_that_failed),
+    TEST(what_a_firewall_refuses_is_told_once_and_nobody_spins),
+    CU_TEST_INFO_NULL,
+};
+
+TASK_MAIN(accept, tests)
