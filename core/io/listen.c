@@ -127,6 +127,16 @@ int weft__listen(const weft_address *address, const struct weft__listen_options 
     return 0;
 }
 
+bool weft__listen_is_again(const weft_address *addresses, size_t which)
+{
+    for (size_t i = 0; i < which; i++) {
+        if (weft_address_equal(&addresses[i], &addresses[which])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int weft__bound_port(int fd)
 {
     weft_address own = { .length = sizeof own.storage };

@@ -31,6 +31,9 @@ struct weft__listen_options {
 int weft__listen(const weft_address *address, const struct weft__listen_options *options,
                  struct weft__bound *ret_bound);
 
+/* Whether an address was there before: a name may lead to one in several ways. */
+bool weft__listen_is_again(const weft_address *addresses, size_t which);
+
 /* The port that a socket was given; 0: none. */
 int weft__bound_port(int fd);
 

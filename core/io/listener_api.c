@@ -91,15 +91,18 @@ static int add_with_port(struct weft__listener *l, weft_address address, int por
     return add_address(l, &address, options);
 }
 
-/* One socket for each address.  A family that is not there, or an address that is nobody's, is left
- * out while another one works.  Without a port the first one is given one, which the others get:
- * -EADDRINUSE where it is not free for them. */
+/* One socket for each address, once.  A family that is not there, or an address that is nobody's,
+ * is left out while another one works.  Without a port the first one is given one, which the others
+ * get: -EADDRINUSE where it is not free for them. */
 static int add_each(struct weft__listener *l, const weft_address *addresses, size_t count, int port,
                     bool same_port, const struct weft__listen_options *options)
 {
     int r = -EADDRNOTAVAIL, first = 0, chosen = 0;
 
     for (size_t i = 0; i < count; i++) {
+        if (weft__listen_is_again(addresses, i)) {
+            continue;
+        }
         r = add_with_port(l, addresses[i], chosen, options);
         if (r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL || r == -EPROTONOSUPPORT) {
             first = first ? first : r;

@@ -71,17 +71,6 @@ static int serve(struct weft__server *server, int r, weft_server **ret_server)
     return 0;
 }
 
-/* Whether an address was there before: a name may lead to one in several ways. */
-static bool is_again(const weft_addrinfo *info, size_t which)
-{
-    for (size_t i = 0; i < which; i++) {
-        if (weft_address_equal(&info->addresses[i], &info->addresses[which])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* All addresses, once; one that this host has not is passed over as long as there is another. */
 static int add_all(struct weft__server *server, const weft_addrinfo *info,
                    const weft_server_options *options)
@@ -89,7 +78,9 @@ static int add_all(struct weft__server *server, const weft_addrinfo *info,
     int r = 0, missing = 0;
 
     for (size_t i = 0; i < info->count && r >= 0; i++) {
-        r = is_again(info, i) ? 0 : add(server, &info->addresses[i], options);
+        r = weft__listen_is_again(info->addresses, i) ?
+                0 :
+                add(server, &info->addresses[i], options);
         if (r == -EADDRNOTAVAIL || r == -EAFNOSUPPORT) {
             missing = r;
             r = 0;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Errors of accept(2): those of one connection are passed over, others are told and waited for. */
+ * Servers and listeners at the border of the system: errors of accept(2), those of one connection
+ * and others, and names that lead to an address twice. */
+#include "tests/task/names.h"
 #include "tests/task/refuse.h"
 #include "tests/task/transport.h"
 
@@ -121,11 +123,32 @@ WATCHED(what_a_firewall_refuses_is_told_once_and_nobody_spins)
     EQUAL(weft_server_close(server), 0);
 }
 
+WATCHED(an_address_that_is_found_twice_is_listened_at_once)
+{
+    struct seen seen = { .quiet = true };
+    weft_listener *listener = NULL;
+    weft_address at;
+    int port;
+
+    know("twice.test", 0, "127.0.0.1 127.0.0.1");
+    EQUAL(weft_start_server(serve, NULL, "twice.test", 0, NULL, &server), 0);
+    port = weft_server_port(server);
+    EQUAL(weft_server_socket(server, 1), -ENOENT);
+    EQUAL(weft_server_close(server), 0);
+    EQUAL(weft_loop_create_server(NULL, &noting, &seen, "twice.test", port, NULL, &listener), 0);
+    EQUAL(weft_listener_port(listener), port);
+    EQUAL(weft_listener_sockname(listener, 0, &at), 0);
+    EQUAL(weft_listener_sockname(listener, 1, &at), -ENOENT);
+    weft_listener_free(listener);
+    forget_names();
+}
+
 static CU_TestInfo tests[] = {
     TEST(a_server_passes_over_connections_that_failed),
     TEST(a_listener_passes_over_connections_that_failed),
     TEST(a_call_passes_over_connections_that_failed),
     TEST(what_a_firewall_refuses_is_told_once_and_nobody_spins),
+    TEST(an_address_that_is_found_twice_is_listened_at_once),
     CU_TEST_INFO_NULL,
 };
 
