@@ -3,6 +3,7 @@
 #include "core/io/quiet.h"
 #include "core/io/stream.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <unistd.h>
@@ -130,9 +131,17 @@ static int wait_file(struct weft__stream *stream, struct weft__task *task, uint3
     return wait_fd(stream, task, event);
 }
 
-/* What has no half to close is closed. */
+/* What only writes is closed; what reads, too, has no half that could be. */
 static int shut_file(struct weft__stream *stream)
 {
+    int flags = WEFT__SYS(fcntl(stream->fd, F_GETFL));
+
+    if (flags < 0) {
+        return -errno;
+    }
+    if ((flags & O_ACCMODE) != O_WRONLY) {
+        return -EOPNOTSUPP;
+    }
     close_fd(stream, false);
     stream->has_ended = true;
     return 0;

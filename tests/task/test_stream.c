@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MEMORY, UNIX, TCP, PIPES, BENEATH };
@@ -862,7 +863,34 @@ ON_REAL(inherited_descriptors_stay_as_they_are)
     close(saved[1]);
 }
 
+ON_REAL(writing_does_not_end_where_there_is_no_half_to_close)
+{
+    char directory[] = "/tmp/weft-stream-XXXXXX", path[64];
+    int fds[2];
+
+    CHECK(mkdtemp(directory) != NULL);
+    snprintf(path, sizeof path, "%s/fifo", directory);
+    EQUAL(mkfifo(path, 0600), 0);
+    EQUAL(weft_stream_open_fd(open(path, O_RDWR | O_CLOEXEC), NULL, &there), 0);
+    EQUAL(weft_stream_write_eof(there), -EOPNOTSUPP);
+    EQUAL(weft_stream_write_eof(there), -EOPNOTSUPP);
+    EQUAL(weft_stream_write(there, "still", 5), 5); /* it is as open as before */
+    READS(weft_stream_readexactly(there, got, 5), "still");
+    EQUAL(weft_stream_close(there), 0);
+    EQUAL(unlink(path), 0);
+    EQUAL(rmdir(directory), 0);
+    EQUAL(weft_pipe(fds), 0);
+    EQUAL(weft_stream_open_fd(fds[0], NULL, &here), 0);
+    EQUAL(weft_stream_write_eof(here), -EOPNOTSUPP); /* it only reads */
+    EQUAL(weft_write(fds[1], "too", 3), 3);
+    READS(weft_stream_readexactly(here, got, 3), "too");
+    EQUAL(weft_stream_close(here), 0);
+    EQUAL(weft_close(fds[1]), 0);
+    here = there = NULL;
+}
+
 static CU_TestInfo tests[] = {
+    TEST(writing_does_not_end_where_there_is_no_half_to_close),
     TEST(what_is_written_is_read),
     TEST(the_end_is_read_again_and_again),
     TEST(the_end_comes_to_who_waits),

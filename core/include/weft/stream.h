@@ -212,10 +212,11 @@ WEFT_API ssize_t weft_stream_writev(weft_stream *stream, const struct iovec *par
  *  Source: StreamWriter.drain(). */
 WEFT_API int weft_stream_drain(weft_stream *stream);
 
-/** Says that nothing more will be written, after what is queued; reading goes on.  A pipe is
- *  closed.
+/** Says that nothing more will be written, after what is queued; reading goes on.  What
+ *  only writes, as a pipe's end does, is closed.
  *
- *  Returns 0, also again; what ended the writing.  Source: StreamWriter.write_eof(). */
+ *  Returns 0, also again; -EOPNOTSUPP a terminal, a FIFO or the like that is open for reading has
+ *  no half to close, and goes on; what ended the writing.  Source: StreamWriter.write_eof(). */
 WEFT_API int weft_stream_write_eof(weft_stream *stream);
 
 /** Sends from a file, without a copy through the program where the system can.
