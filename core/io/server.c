@@ -128,14 +128,21 @@ static void cancel(struct weft__server *server, struct weft__task *task)
     weft__task_cancel_by(task, server->loop->current, WEFT_CANCEL_REQUEST, "the server stops");
 }
 
+void weft__server_close_door(struct weft__server_door *door)
+{
+    struct weft__server *server = door->server;
+
+    if (door->bound.fd >= 0) {
+        weft__fd_forget(server->loop, door->bound.fd);
+    }
+    weft__bound_close(&door->bound, server->keep_file);
+}
+
 void weft__server_stop(struct weft__server *server)
 {
     server->is_serving = false;
     for (struct weft__server_door *door = server->doors; door; door = door->next) {
-        if (door->bound.fd >= 0) {
-            weft__fd_forget(server->loop, door->bound.fd);
-            weft__bound_close(&door->bound, server->keep_file);
-        }
+        weft__server_close_door(door);
         if (door->task) {
             cancel(server, door->task);
         }

@@ -54,6 +54,9 @@ int weft__server_add(struct weft__server *server, const struct weft__bound *boun
 /* Begins to accept at all of them. */
 int weft__server_begin(struct weft__server *server);
 
+/* Closes a socket, if it is open, and removes its file. */
+void weft__server_close_door(struct weft__server_door *door);
+
 /* Stops accepting and closes the sockets; frees a closed one that everybody has left. */
 void weft__server_stop(struct weft__server *server);
 void weft__server_release(struct weft__server *server);

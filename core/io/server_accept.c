@@ -150,6 +150,16 @@ static int accept_some(struct weft__task *task, struct weft__server_door *door)
     return task->cancelled ? -ECANCELED : 0;
 }
 
+/* Nobody accepts here any more: whoever connects is refused and does not wait for ever.  A number
+ * that is no socket that listens was closed behind the server's back and is another's now. */
+static void close_after(struct weft__server_door *door, int error)
+{
+    if (error == -EBADF || error == -ENOTSOCK || error == -EOPNOTSUPP) {
+        door->bound.fd = -1;
+    }
+    weft__server_close_door(door);
+}
+
 WEFT_ASYNC(accept_all, (struct weft__server_door *, door))
 {
     struct weft__server *server = door->server;
@@ -162,6 +172,7 @@ WEFT_ASYNC(accept_all, (struct weft__server_door *, door))
     if (server->is_serving && r != -ECANCELED) {
         report(server->loop, r, "a server accepts no more", false);
     }
+    close_after(door, r);
     door->task = NULL;
     server->accepting--;
     if (server->is_serving && !server->accepting) {

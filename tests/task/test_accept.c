@@ -6,6 +6,7 @@
 #include "tests/task/transport.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -123,6 +124,60 @@ WATCHED(what_a_firewall_refuses_is_told_once_and_nobody_spins)
     EQUAL(weft_server_close(server), 0);
 }
 
+/* How connecting comes out to where a socket listens, or listened. */
+static int try_to_connect(const struct sockaddr_in *at)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int r = connect(fd, (const struct sockaddr *)at, sizeof *at) < 0 ? -errno : 0;
+
+    close(fd);
+    return r;
+}
+
+WATCHED(a_socket_that_accepts_no_more_is_closed_and_others_go_on)
+{
+    struct sockaddr_in at[2];
+    int fds[2];
+
+    know("two.test", 0, "127.0.0.1 127.0.0.2");
+    served = 0;
+    EQUAL(weft_start_server(serve, NULL, "two.test", 0, NULL, &server), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        fds[i] = weft_server_socket(server, i);
+        EQUAL(getsockname(fds[i], (struct sockaddr *)&at[i], &(socklen_t){ sizeof *at }), 0);
+    }
+    refuse((int[]){ EINVAL }, 1); /* the first one's, whose task begins now */
+    until_refused(1);
+    EQUAL(next_report()->status, -EINVAL);
+    CHECK(weft_server_is_serving(server));
+    EQUAL(weft_server_socket(server, 0), -ENOENT);
+    EQUAL(fcntl(fds[0], F_GETFD), -1);
+    EQUAL(try_to_connect(&at[0]), -ECONNREFUSED);
+    EQUAL(try_to_connect(&at[1]), 0);
+    UNTIL(served, 1);
+    EQUAL(weft_server_close(server), 0);
+    forget_names();
+}
+
+WATCHED(a_number_that_is_no_servers_any_more_is_left_alone)
+{
+    static const int errors[] = { EBADF, ENOTSOCK, EOPNOTSUPP };
+
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        int fd;
+
+        start();
+        fd = weft_server_socket(server, 0);
+        refuse(&errors[i], 1);
+        until_refused(1);
+        EQUAL(next_report()->status, -errors[i]);
+        EQUAL(weft_server_socket(server, 0), -ENOENT);
+        EQUAL(weft_server_close(server), 0);
+        CHECK(fcntl(fd, F_GETFD) >= 0); /* whoever has it now keeps it */
+        EQUAL(weft_close(fd), 0);
+    }
+}
+
 WATCHED(an_address_that_is_found_twice_is_listened_at_once)
 {
     struct seen seen = { .quiet = true };
@@ -148,6 +203,8 @@ static CU_TestInfo tests[] = {
     TEST(a_listener_passes_over_connections_that_failed),
     TEST(a_call_passes_over_connections_that_failed),
     TEST(what_a_firewall_refuses_is_told_once_and_nobody_spins),
+    TEST(a_socket_that_accepts_no_more_is_closed_and_others_go_on),
+    TEST(a_number_that_is_no_servers_any_more_is_left_alone),
     TEST(an_address_that_is_found_twice_is_listened_at_once),
     CU_TEST_INFO_NULL,
 };

@@ -24,7 +24,8 @@
  *
  * A server accepts as long as there are descriptors, memory, and fewer clients than allowed; then
  * connections wait in the system's queue, and are accepted when a client has gone, or after a
- * second.
+ * second.  A socket at which nothing can be accepted any more is reported and closed; the others
+ * go on.
  *
  * A server belongs to the loop in which it was made (-EXDEV); a handle that is spent is -EBADF.
  * When the loop closes, so does the server. */
