@@ -342,8 +342,12 @@ int64_t weft_server_abort_clients(weft_server *handle)
     }
     for (struct weft__list *link = server->clients.next; link != &server->clients;
          link = link->next) {
-        weft__stream_finish(WEFT__CONTAINER(link, struct weft__stream, client), true);
-        count++;
+        struct weft__stream *stream = WEFT__CONTAINER(link, struct weft__stream, client);
+
+        if (!stream->is_closed) {
+            weft__stream_finish(stream, true);
+            count++;
+        }
     }
     return count;
 }

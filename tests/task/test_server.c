@@ -130,6 +130,25 @@ ON_REAL(connections_can_be_reset)
     EQUAL(weft_server_close(server), 0);
 }
 
+ON_REAL(only_what_is_open_is_reset)
+{
+    weft_stream *clients[2];
+    char c;
+
+    start(NULL);
+    clients[0] = connect_to_server();
+    clients[1] = connect_to_server();
+    talk(clients[0]);
+    talk(clients[1]);
+    EQUAL(weft_server_abort_clients(server), 2);
+    EQUAL(weft_server_clients(server), 2); /* their handlers have not seen it */
+    EQUAL(weft_server_abort_clients(server), 0);
+    EQUAL(weft_stream_read(clients[0], &c, 1), -ECONNRESET);
+    EQUAL(weft_server_close(server), 0);
+    weft_stream_close(clients[0]);
+    weft_stream_close(clients[1]);
+}
+
 WEFT_ASYNC(serves)
 {
     return weft_server_serve_forever(server);
@@ -602,6 +621,7 @@ static CU_TestInfo tests[] = {
     TEST(closing_cancels_the_handlers_and_waits),
     TEST(a_drain_has_a_limit),
     TEST(connections_can_be_reset),
+    TEST(only_what_is_open_is_reset),
     TEST(serving_for_ever_ends_with_a_cancel_or_a_stop),
     TEST(no_more_clients_than_allowed),
     TEST(room_is_for_who_comes_at_any_socket),

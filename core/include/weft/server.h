@@ -137,8 +137,8 @@ WEFT_API int weft_server_drain(weft_server *server, double timeout);
 
 /** Cancels the handlers, or resets their connections; new clients are still accepted.
  *
- *  Returns how many; -EBADF, -EXDEV, -ECHILD.  Not cancellation points.
- *  Source: Server.close_clients(), abort_clients(). */
+ *  Returns how many: a connection that is closed already is not reset.  -EBADF, -EXDEV, -ECHILD.
+ *  Not cancellation points.  Source: Server.close_clients(), abort_clients(). */
 WEFT_API int64_t weft_server_close_clients(weft_server *server);
 WEFT_API int64_t weft_server_abort_clients(weft_server *server);
 
