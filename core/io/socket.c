@@ -124,7 +124,7 @@ int weft__io_connect(struct weft__task *task, int fd, const struct sockaddr *add
             } while (r == -EINPROGRESS);
             return r;
         }
-        if (errno != EAGAIN) {
+        if (errno != EAGAIN || address->sa_family != AF_UNIX) {
             return errno == EISCONN ? 0 : -errno;
         }
         /* A Unix socket whose backlog is full: nothing reports when it has room again. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Descriptors: tried first, waited for by any number of tasks, closed under them. */
+#include "core/base/mem.h"
 #include "tests/task/net.h"
 
 #include <fcntl.h>
@@ -473,6 +474,31 @@ ON_REAL(a_unix_socket_with_a_full_backlog_is_waited_for)
     weft_close(listener);
 }
 
+ON_REAL(only_a_unix_socket_waits_for_room_to_connect)
+{
+    struct sockaddr_un local = { .sun_family = AF_UNIX };
+    socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 6);
+    struct sockaddr_in address;
+    int listener = listen_on(&address), client = weft_socket(AF_INET, SOCK_STREAM, 0);
+
+    weft__fault_arm(0, -EAGAIN);
+    EQUAL(weft_connect(client, (struct sockaddr *)&address, sizeof address), -EAGAIN);
+    EQUAL(weft_connect(client, (struct sockaddr *)&address, sizeof address), 0);
+    weft_close(client);
+    weft_close(listener);
+
+    listener = weft_socket(AF_UNIX, SOCK_STREAM, 0);
+    client = weft_socket(AF_UNIX, SOCK_STREAM, 0);
+    snprintf(local.sun_path + 1, 20, "e%04x", getpid() & 0xffff);
+    EQUAL(bind(listener, (struct sockaddr *)&local, length), 0);
+    EQUAL(listen(listener, 1), 0);
+    weft__fault_arm(0, -EAGAIN);
+    EQUAL(weft_connect(client, (struct sockaddr *)&local, length), 0);
+    EQUAL(weft__fault_arm(-1, 0), -1); /* it has come */
+    weft_close(client);
+    weft_close(listener);
+}
+
 ON_REAL(a_file_is_sent)
 {
     FILE *file = tmpfile();
@@ -577,6 +603,7 @@ static CU_TestInfo tests[] = {
     TEST(a_signal_that_the_program_holds_back_stays_pending),
     TEST(a_connection_is_made_and_accepted),
     TEST(a_unix_socket_with_a_full_backlog_is_waited_for),
+    TEST(only_a_unix_socket_waits_for_room_to_connect),
     TEST(a_file_is_sent),
     TEST(datagrams_come_with_their_sender),
     TEST(outside_a_task_nothing_waits),

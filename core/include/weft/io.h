@@ -117,7 +117,8 @@ WEFT_API int weft_accept(int fd, struct sockaddr *ret_address, socklen_t *length
 /** Connects a socket.
  *
  *  Returns 0 when it is connected; -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH ...; -ENOENT there is
- *  no such Unix socket.  After -ECANCELED it may still connect: close it.
+ *  no such Unix socket (one whose backlog is full is waited for); -EAGAIN of IP, the system has no
+ *  room for another route.  After -ECANCELED it may still connect: close it.
  *  Source: connect(2); loop.sock_connect(). */
 WEFT_API int weft_connect(int fd, const struct sockaddr *address, socklen_t length);
 
