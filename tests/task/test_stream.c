@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Streams: what is read and written, over each kind of thing that can lie beneath. */
 #include "tests/task/net.h"
+#include "tests/task/tcp.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -14,32 +15,6 @@
 enum { MEMORY, UNIX, TCP, PIPES, BENEATH };
 
 static weft_stream *here, *there;
-
-static void small_buffers(int fd)
-{
-    int size = 32768;
-
-    EQUAL(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
-    EQUAL(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size), 0);
-}
-
-static void open_tcp(int fds[2])
-{
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t length = sizeof address;
-    int listener = weft_socket(AF_INET, SOCK_STREAM, 0);
-
-    small_buffers(listener); /* which the accepted one inherits */
-    EQUAL(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
-    EQUAL(listen(listener, 1), 0);
-    EQUAL(getsockname(listener, (struct sockaddr *)&address, &length), 0);
-    fds[0] = weft_socket(AF_INET, SOCK_STREAM, 0);
-    small_buffers(fds[0]);
-    EQUAL(weft_connect(fds[0], (struct sockaddr *)&address, sizeof address), 0);
-    fds[1] = weft_accept(listener, NULL, NULL);
-    weft_close(listener);
-}
 
 static void open_ends(int beneath)
 {
