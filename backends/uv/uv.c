@@ -343,7 +343,8 @@ static const char *host_library(void)
 
 static const weft_backend_ops host_ops = {
     .size = sizeof(weft_backend_ops),
-    .caps = WEFT_BACKEND_DIRECT | WEFT_BACKEND_GUEST | WEFT_BACKEND_ADOPT,
+    .caps = WEFT_BACKEND_DIRECT | WEFT_BACKEND_GUEST | WEFT_BACKEND_GUEST_FIRST |
+            WEFT_BACKEND_ADOPT,
     .watch_size = sizeof(uv_watch),
     .open = host_open,
     .close = host_close,
