@@ -3,6 +3,7 @@
 #include "core/sched/tap.h"
 #include "tests/task/fault.h"
 #include "tests/task/names.h"
+#include "tests/task/net.h"
 #include "tests/task/steps.h"
 
 #include <arpa/inet.h>
@@ -105,11 +106,6 @@ static bool has_come(int listener)
     fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     close(fd);
     return fd >= 0;
-}
-
-static bool has_descriptors(void)
-{
-    return !is_virtual() || strstr(backend(), "fds=1");
 }
 
 /* In a task, where there are descriptors, at a port of its own. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Streams: what is read and written, over each kind of thing that can lie beneath. */
-#include "tests/task/net.h"
-#include "tests/task/tcp.h"
+#include "tests/task/ends.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -12,83 +11,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MEMORY, UNIX, TCP, PIPES, BENEATH };
-
-static weft_stream *here, *there;
-
-static void open_ends(int beneath)
-{
-    weft_stream *ends[2];
-    int fds[2];
-
-    if (beneath == MEMORY) {
-        EQUAL(weft_stream_pair(0, ends), 0);
-        here = ends[0];
-        there = ends[1];
-        return;
-    }
-    if (beneath == UNIX) {
-        EQUAL(weft_socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    } else if (beneath == TCP) {
-        open_tcp(fds);
-    } else {
-        EQUAL(weft_pipe(fds), 0);
-    }
-    EQUAL(weft_stream_open_fd(fds[0], NULL, &here), 0);
-    EQUAL(weft_stream_open_fd(fds[1], NULL, &there), 0);
-}
-
-/* A test over each of them; pipes go from there to here. */
-#define OVER_EACH(name, kinds)                                     \
-    static void name##__over(int beneath);                         \
-    IN_TASK(name)                                                  \
-    {                                                              \
-        for (int i = 0; i < (is_virtual() ? 1 : (kinds)); i++) {   \
-            open_ends(i);                                          \
-            name##__over(i);                                       \
-            weft_stream_close(here);                               \
-            weft_stream_close(there);                              \
-        }                                                          \
-    }                                                              \
-    static void name##__over(int beneath WEFT_UNUSED)
-
-static void say(const char *text)
-{
-    EQUAL(weft_stream_write(there, text, strlen(text)), (ssize_t)strlen(text));
-}
-
-WEFT_ASYNC(says, (const char *, text))
-{
-    weft_sleep(0.0001);
-    return (int)weft_stream_write(there, text, strlen(text));
-}
-
-static weft_task *say_later(const char *text)
-{
-    return weft_create_task(says(text), NULL);
-}
-
-static char got[256];
-
-/* What came, as a string. */
-#define READS(n, expected)                        \
-    do {                                          \
-        ssize_t n_ = (n);                         \
-        EQUAL(n_, (ssize_t)strlen(expected));     \
-        got[n_ > 0 ? n_ : 0] = '\0';              \
-        SAME(got, expected);                      \
-    } while (0)
-
 OVER_EACH(what_is_written_is_read, BENEATH)
 {
     weft_task *task;
 
     say("abc");
-    READS(weft_stream_read(here, got, 2), "ab");
-    READS(weft_stream_read(here, got, 64), "c");
+    COMES(here, "ab");
+    COMES(here, "c");
     for (int i = 0; i < 3; i++) {
         task = say_later("later");
-        READS(weft_stream_read(here, got, 64), "later");
+        COMES(here, "later");
         EQUAL(weft_await(task), 5);
     }
     EQUAL(weft_stream_read(here, got, 0), 0);
@@ -102,13 +34,13 @@ OVER_EACH(the_end_is_read_again_and_again, BENEATH)
     EQUAL(weft_stream_write_eof(there), 0);
     EQUAL(weft_stream_write_eof(there), 0);
     EQUAL(weft_stream_write(there, "y", 1), -EPIPE);
-    READS(weft_stream_read(here, got, 64), "x");
+    COMES(here, "x");
     EQUAL(weft_stream_read(here, got, 64), 0);
     EQUAL(weft_stream_read(here, got, 64), 0);
     EQUAL(weft_stream_at_eof(here), true);
     if (beneath != PIPES) { /* half closed: the other direction goes on */
         EQUAL(weft_stream_write(here, "back", 4), 4);
-        READS(weft_stream_read(there, got, 64), "back");
+        COMES(there, "back");
     }
 }
 
@@ -116,7 +48,7 @@ OVER_EACH(the_end_comes_to_who_waits, BENEATH)
 {
     weft_task *task = say_later("end");
 
-    READS(weft_stream_read(here, got, 64), "end");
+    COMES(here, "end");
     EQUAL(weft_await(task), 3);
     EQUAL(weft_loop_call_later(NULL, 0.0005, (weft_callback *)(void (*)(void))weft_stream_close,
                                there, NULL),
@@ -214,7 +146,7 @@ OVER_EACH(separators_of_any_length, BENEATH)
     say("tail");
     weft_stream_write_eof(there);
     EQUAL(weft_stream_readuntil(here, "\n", 1, got, sizeof got), -ENODATA);
-    READS(weft_stream_read(here, got, 64), "tail");
+    COMES(here, "tail");
     EQUAL(weft_stream_readuntil(here, "\n", 1, got, sizeof got), -ENODATA);
     EQUAL(weft_stream_readuntil(here, "", 0, got, sizeof got), -EINVAL);
     EQUAL(weft_stream_readuntil_any(here, any, 0, got, sizeof got), -EINVAL);
@@ -243,7 +175,8 @@ OVER_EACH(peeking_takes_nothing, BENEATH)
 
     EQUAL(weft_stream_peek(here, 0, &data), 0);
     say("abc");
-    EQUAL(weft_stream_peek(here, 2, &data), 3);
+    CHECK(weft_stream_peek(here, 2, &data) >= 2);
+    EQUAL(weft_stream_peek(here, 3, &data), 3);
     EQUAL(memcmp(data, "abc", 3), 0);
     EQUAL(weft_stream_consume(here, 4), -EINVAL);
     EQUAL(weft_stream_consume(here, 1), 0);
@@ -256,7 +189,7 @@ OVER_EACH(peeking_takes_nothing, BENEATH)
     EQUAL(weft_stream_peek(here, 5, &data), 1);
     EQUAL(weft_stream_peek_until(here, "\n", 1, &data), -ENODATA);
     EQUAL(weft_stream_peek(here, 1000000, &data), -EMSGSIZE);
-    READS(weft_stream_read(here, got, 64), "e");
+    COMES(here, "e");
     EQUAL(weft_stream_peek(here, 1, &data), 0);
 }
 
@@ -578,7 +511,7 @@ ON_REAL(a_descriptor_that_cannot_write_blocks_nobody)
     open_ends(UNIX);
     EQUAL(weft_stream_sendfile(there, file, &offset, 3), -EBADF);
     say("x");
-    READS(weft_stream_read(here, got, 64), "x");
+    COMES(here, "x");
     EQUAL(weft_stream_close(there), 0);
     weft_stream_close(here);
     close(file);
@@ -609,7 +542,7 @@ OVER_EACH(closing_wakes_who_reads_and_who_writes, BENEATH)
     weft_task *writer, *second;
     char c;
 
-    give_way(2);
+    until_someone_reads(here);
     EQUAL(weft_stream_read(here, &c, 1), -EBUSY);
     EQUAL(weft_stream_close(here), 0);
     EQUAL(weft_stream_read(here, &c, 1), -EBADF);
@@ -634,6 +567,7 @@ WEFT_ASYNC(reads_a_line)
 /* Or the line would be looked for behind what was taken. */
 OVER_EACH(nobody_takes_what_another_looks_at, BENEATH)
 {
+    const char *data;
     weft_task *task;
 
     say("012345");
@@ -642,6 +576,7 @@ OVER_EACH(nobody_takes_what_another_looks_at, BENEATH)
     EQUAL(weft_stream_consume(here, 6), -EBUSY);
     say("a\nb\n");
     READS(weft_await(task), "012345a\n");
+    EQUAL(weft_stream_peek(here, 2, &data), 2);
     EQUAL(weft_stream_consume(here, 2), 0);
 }
 
@@ -684,7 +619,7 @@ OVER_EACH(a_further_hold_keeps_it_open, BENEATH)
     SAME(weft_stream_ref(there) == there ? "same" : "other", "same");
     EQUAL(weft_stream_close(there), 0);
     say("still");
-    READS(weft_stream_read(here, got, 64), "still");
+    COMES(here, "still");
 }
 
 /* Cancelled. */

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ * The two ends of a stream, over each kind of thing that can lie beneath. */
+#ifndef TESTS_TASK_ENDS_H
+#define TESTS_TASK_ENDS_H
+
+#include "tests/task/tcp.h"
+
+#include <string.h>
+
+enum { MEMORY, UNIX, TCP, PIPES, BENEATH };
+
+static weft_stream *here, *there;
+
+static inline void open_ends(int beneath)
+{
+    weft_stream *ends[2];
+    int fds[2];
+
+    if (beneath == MEMORY) {
+        EQUAL(weft_stream_pair(0, ends), 0);
+        here = ends[0];
+        there = ends[1];
+        return;
+    }
+    if (beneath == UNIX) {
+        EQUAL(weft_socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    } else if (beneath == TCP) {
+        open_tcp(fds);
+    } else {
+        EQUAL(weft_pipe(fds), 0);
+    }
+    EQUAL(weft_stream_open_fd(fds[0], NULL, &here), 0);
+    EQUAL(weft_stream_open_fd(fds[1], NULL, &there), 0);
+}
+
+/* A test over each of them; pipes go from there to here. */
+#define OVER_EACH(name, kinds)                                        \
+    static void name##__over(int beneath);                            \
+    IN_TASK(name)                                                     \
+    {                                                                 \
+        for (int i = 0; i < (has_descriptors() ? (kinds) : 1); i++) { \
+            open_ends(i);                                             \
+            name##__over(i);                                          \
+            weft_stream_close(here);                                  \
+            weft_stream_close(there);                                 \
+        }                                                             \
+    }                                                                 \
+    static void name##__over(int beneath WEFT_UNUSED)
+
+static inline void say(const char *text)
+{
+    EQUAL(weft_stream_write(there, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+WEFT_ASYNC(says, (const char *, text))
+{
+    weft_sleep(0.0001);
+    return (int)weft_stream_write(there, text, strlen(text));
+}
+
+static inline weft_task *say_later(const char *text)
+{
+    return weft_create_task(says(text), NULL);
+}
+
+static char got[256];
+
+/* What came, as a string. */
+#define READS(n, expected)                        \
+    do {                                          \
+        ssize_t n_ = (n);                         \
+        EQUAL(n_, (ssize_t)strlen(expected));     \
+        got[n_ > 0 ? n_ : 0] = '\0';              \
+        SAME(got, expected);                      \
+    } while (0)
+
+/* Reads so much, in however many pieces it comes. */
+static inline ssize_t read_pieces(weft_stream *stream, size_t size)
+{
+    size_t at = 0;
+    ssize_t n = 1;
+
+    while (at < size && (n = weft_stream_read(stream, got + at, size - at)) > 0) {
+        at += (size_t)n;
+    }
+    return n < 0 ? n : (ssize_t)at;
+}
+
+#define COMES(stream, expected) READS(read_pieces(stream, strlen(expected)), expected)
+
+static inline void until_someone_reads(weft_stream *stream)
+{
+    weft_stream_stats stats = { .is_reading = false };
+
+    while (!stats.is_reading) {
+        weft_sleep(0);
+        EQUAL(weft_stream_statistics(stream, &stats), 0);
+    }
+}
+
+#endif
