@@ -11,6 +11,7 @@ struct weft__pipe {
     uint8_t ends;    /* streams that know of it */
     bool no_writer;  /* the end comes after what is in it */
     bool no_reader;  /* writing is in vain */
+    bool is_reset;   /* the other end was not closed but given up */
     weft_waitq readers, writers;
 };
 
@@ -20,7 +21,7 @@ static ssize_t receive_memory(struct weft__stream *stream, void *buffer, size_t 
     size_t first;
 
     if (!pipe->len) {
-        return pipe->no_writer ? 0 : -EAGAIN;
+        return pipe->is_reset ? -ECONNRESET : pipe->no_writer ? 0 : -EAGAIN;
     }
     size = size < pipe->len ? size : pipe->len;
     size = weft__chance_shorten(stream->loop, size);
@@ -54,7 +55,7 @@ static ssize_t send_memory(struct weft__stream *stream, const struct iovec *part
     size_t done = 0;
 
     if (pipe->no_reader) {
-        return -EPIPE;
+        return pipe->is_reset ? -ECONNRESET : -EPIPE;
     }
     if (pipe->len == pipe->capacity) {
         return -EAGAIN;
@@ -115,12 +116,13 @@ static void close_memory(struct weft__stream *stream, bool reset, bool quiet)
 {
     struct weft__pipe *from = stream->from, *to = stream->to;
 
-    from->no_reader = to->no_writer = true;
-    if (reset) { /* what is on its way is lost */
+    if (reset) { /* what is on its way is lost; but who has the end needs no more */
+        from->is_reset = to->is_reset = !to->no_writer || to->len;
         weft__free(to->ring);
         to->ring = NULL;
         to->at = to->len = 0;
     }
+    from->no_reader = to->no_writer = true;
     if (!quiet) { /* one's own end knows by is_closed; the other end tries again */
         weft__waitq_wake_all(&from->readers, 0);
         weft__waitq_wake_all(&from->writers, 0);

@@ -122,7 +122,8 @@ WEFT_API weft_stream *weft_stream_ref(weft_stream *stream);
 WEFT_API int weft_stream_close(weft_stream *stream);
 
 /** Closes at once, whoever else holds it, and gives a hold back: what is queued is lost, the other
- *  end of a TCP connection gets -ECONNRESET, tasks that wait get -EBADF.
+ *  end of a TCP connection or of a pair in memory gets -ECONNRESET, that of a Unix socket or a pipe
+ *  the end; tasks that wait get -EBADF.
  *
  *  Returns 0, -EBADF, -EXDEV, -ECHILD.  Not a cancellation point.
  *  Source: WriteTransport.abort(). */
