@@ -130,6 +130,21 @@ static inline struct weft__stream *weft__stream_begin(const weft_stream *handle,
     return stream;
 }
 
+/* Whether an error is of this call only: there was no memory, or what it was given is wrong. */
+static inline bool weft__stream_goes_on(ssize_t error)
+{
+    return error == -ENOMEM || error == -ENOBUFS || error == -EFAULT || error == -EINTR ||
+           error == -EAGAIN;
+}
+
+/* Whether an error is of the connection, and so ends both directions, whichever was told of it.
+ * (Not -EPIPE: what the other end sent before it left is there to be read, and its end.) */
+static inline bool weft__stream_is_cut_off(ssize_t error)
+{
+    return error == -ECONNRESET || error == -ECONNABORTED || error == -ETIMEDOUT ||
+           error == -EHOSTUNREACH || error == -ENETUNREACH || error == -ENETDOWN;
+}
+
 /* Waits with the cell kept.  After an error the stream may be gone. */
 int weft__stream_wait(struct weft__stream *stream, struct weft__task *task, uint32_t event);
 

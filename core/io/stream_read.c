@@ -80,10 +80,40 @@ static int put_back(struct weft__stream *stream, const char *bytes, size_t size)
     return 0;
 }
 
+/* Whether nothing more is to be received: *ret_end is then 0, the end, or the error that it was. */
+static bool is_over(const struct weft__stream *stream, ssize_t *ret_end)
+{
+    *ret_end = stream->read_error;
+    return stream->read_error || stream->has_ended;
+}
+
+/* Keeps what receiving ended with: the system tells an error once, and only the end from then on.
+ * A reset that a write was told of is no clean end either. */
+static ssize_t came_to_an_end(struct weft__stream *stream, ssize_t n)
+{
+    if (n == 0 && weft__stream_is_cut_off(stream->write_error)) {
+        n = stream->write_error;
+    }
+    if (n == 0) {
+        stream->has_ended = true;
+    } else if (!weft__stream_goes_on(n)) {
+        stream->read_error = (int32_t)n;
+        if (weft__stream_is_cut_off(n) && !stream->write_error) {
+            stream->write_error = (int32_t)n;
+        }
+    }
+    return n;
+}
+
 /* One read that takes something, or the end; *ret_waited tells whether it had to wait. */
 static ssize_t receive(struct weft__stream *stream, struct weft__task *task, void *buffer,
                        size_t size, bool *ret_waited)
 {
+    ssize_t end;
+
+    if (is_over(stream, &end)) {
+        return end;
+    }
     for (;;) {
         ssize_t n;
 
@@ -102,10 +132,6 @@ static ssize_t receive(struct weft__stream *stream, struct weft__task *task, voi
             stream->is_drained = stream->is_tcp && (size_t)n < size;
             return n;
         }
-        if (n == 0) {
-            stream->has_ended = true;
-            return 0;
-        }
         if (n == -EAGAIN) {
             int r = weft__stream_wait(stream, task, WEFT_READABLE);
 
@@ -114,15 +140,15 @@ static ssize_t receive(struct weft__stream *stream, struct weft__task *task, voi
             }
             *ret_waited = true;
         } else if (n != -EINTR) {
-            return n;
+            return came_to_an_end(stream, n);
         }
     }
 }
 
-/* Whether there is any use in trying. */
+/* One task at a time. */
 static int check(const struct weft__stream *stream)
 {
-    return stream->is_reading ? weft__misuse(-EBUSY) : stream->read_error;
+    return stream->is_reading ? weft__misuse(-EBUSY) : 0;
 }
 
 ssize_t weft_stream_read(weft_stream *handle, void *buffer, size_t size)
@@ -140,10 +166,8 @@ ssize_t weft_stream_read(weft_stream *handle, void *buffer, size_t size)
         n = (ssize_t)(size < stream->in_len ? size : stream->in_len);
         memcpy(buffer, stream->in + stream->in_at, (size_t)n);
         take(stream, (size_t)n);
-    } else if (stream->has_ended || !size) {
-        n = 0;
     } else {
-        n = receive(stream, task, buffer, size, &waited);
+        n = size ? receive(stream, task, buffer, size, &waited) : 0;
     }
     if (!waited) {
         weft__task_spend_turn(task);
@@ -169,15 +193,13 @@ ssize_t weft_stream_readexactly(weft_stream *handle, void *buffer, size_t size)
         take(stream, done);
     }
     while (done < size) {
-        ssize_t n = stream->has_ended ?
-                        -ENODATA :
-                        receive(stream, task, bytes + done, size - done, &waited);
+        ssize_t n = receive(stream, task, bytes + done, size - done, &waited);
 
-        if (n < 0) {
-            if (n != -EBADF && put_back(stream, bytes, done) < 0) {
+        if (n <= 0) {
+            if (weft__stream_of(handle, &r) && put_back(stream, bytes, done) < 0) {
                 return -ENOMEM;
             }
-            return n;
+            return n == 0 ? -ENODATA : n;
         }
         done += (size_t)n;
     }
@@ -196,8 +218,8 @@ static ssize_t fill(struct weft__stream *stream, struct weft__task *task, bool *
         ssize_t n;
         int r = 0;
 
-        if (stream->has_ended) {
-            return 0;
+        if (is_over(stream, &n)) {
+            return n;
         }
         if (stream->in_len >= stream->limit) {
             return -EMSGSIZE;
@@ -222,15 +244,14 @@ static ssize_t fill(struct weft__stream *stream, struct weft__task *task, bool *
         if (!stream->in_len) {
             let_go(stream);
         }
-        stream->has_ended |= n == 0;
         if (n == -EAGAIN) {
             *ret_waited = true;
-            n = weft__stream_wait(stream, task, WEFT_READABLE);
-        } else if (n == 0) {
-            return 0;
-        }
-        if (n < 0 && n != -EINTR) {
-            return n;
+            r = weft__stream_wait(stream, task, WEFT_READABLE);
+            if (r < 0) {
+                return r;
+            }
+        } else if (n != -EINTR) {
+            return came_to_an_end(stream, n);
         }
     }
 }

@@ -100,6 +100,16 @@ static int send_all(struct weft__stream *stream, struct weft__task *task, struct
     return 0;
 }
 
+/* Keeps what ended the writing, the first of it: after a reset that a read was told of the system
+ * only says that nobody reads. */
+static int cannot_write(struct weft__stream *stream, int r)
+{
+    if (!stream->write_error) {
+        stream->write_error = r;
+    }
+    return stream->write_error;
+}
+
 /* Sends what is queued, as the holder of the right to write. */
 WEFT_ASYNC(send_queue, (struct weft__stream *, stream))
 {
@@ -119,7 +129,7 @@ WEFT_ASYNC(send_queue, (struct weft__stream *, stream))
     weft__free(stream->out);
     stream->out = NULL;
     if (r < 0) {
-        stream->write_error = r;
+        (void)cannot_write(stream, r);
         stream->is_untold = true;
     }
     weft__stream_unlock(stream);
@@ -207,8 +217,8 @@ static int finish(struct weft__stream *stream, const struct rest *rest, int r, b
             return 0; /* and the right goes with it */
         }
     }
-    if (r < 0 && r != -ECANCELED) {
-        stream->write_error = r;
+    if (r < 0 && r != -ECANCELED && (begun || !weft__stream_goes_on(r))) {
+        r = cannot_write(stream, r);
     }
     weft__stream_unlock(stream);
     return r;
@@ -309,8 +319,8 @@ static ssize_t copy_some(struct weft__stream *stream, struct weft__task *task, i
     }
     part.iov_len = (size_t)n;
     r = send_all(stream, task, &rest, &begun);
-    if (r == -ECANCELED && begun) {
-        return (ssize_t)rest.begun; /* the next step finds the cancel */
+    if (begun && (r == -ECANCELED || weft__stream_goes_on(r))) {
+        return (ssize_t)rest.begun; /* the next step finds what is the matter */
     }
     return r < 0 ? r : n;
 }
@@ -370,8 +380,8 @@ ssize_t weft_stream_sendfile(weft_stream *handle, int from, off_t *offset, size_
         (void)lseek(from, at, SEEK_SET);
     }
     if (weft__stream_unpin(stream)) {
-        if (r == -EPIPE || r == -ECONNRESET) { /* others are the file's */
-            stream->write_error = r;
+        if (r == -EPIPE || weft__stream_is_cut_off(r)) { /* others are the file's */
+            r = cannot_write(stream, r);
         }
         weft__stream_unlock(stream);
     }

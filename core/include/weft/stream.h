@@ -20,6 +20,11 @@
  * One task reads at a time; a second one is -EBUSY.  Several may write: each write is in one piece,
  * in the order of the calls.  Writing to an end that is closed is -EPIPE and never a signal.
  *
+ * What breaks a connection stays.  Whoever is told of a reset first (-ECONNRESET; -ETIMEDOUT,
+ * -EHOSTUNREACH and the like), a read or a write: from then on each write gives the same error, and
+ * each read does when what was kept has been read.  A reset never looks like an end, and an end
+ * that came before it stays one.  -ENOMEM and -ENOBUFS pass: the call can be made again.
+ *
  * A stream belongs to the loop in which it was made (-EXDEV).  It comes with one hold, which
  * weft_stream_close() takes; weft_stream_ref() adds one.  The last one closes the stream.  A handle
  * that is spent is -EBADF, for ever.  When the loop closes, so do its streams.
@@ -133,8 +138,8 @@ WEFT_API int weft_stream_abort(weft_stream *stream);
  *
  *  buffer  `size` bytes.
  *
- *  Returns how many; 0 the stream has ended, or `size` is 0; -ECONNRESET and the like, -EBUSY
- *  another task reads.  Cost: one system call, or a copy of what was kept.
+ *  Returns how many; 0 the stream has ended, or `size` is 0; -ECONNRESET and the like, again each
+ *  time; -EBUSY another task reads.  Cost: one system call, or a copy of what was kept.
  *  Source: StreamReader.read(). */
 WEFT_API ssize_t weft_stream_read(weft_stream *stream, void *buffer, size_t size);
 
@@ -205,7 +210,8 @@ WEFT_API bool weft_stream_at_eof(weft_stream *stream);
  *
  *  Returns how many bytes that were: all.  -EPIPE nobody reads any more, or weft_stream_write_eof()
  *  was called; -ECONNRESET and the like: how much has gone out is not known, and the stream writes
- *  no more.  Source: StreamWriter.write() with drain(), writelines(). */
+ *  no more.  -ENOMEM before the first byte: nothing has gone out, and it can be tried again.
+ *  Source: StreamWriter.write() with drain(), writelines(). */
 WEFT_API ssize_t weft_stream_write(weft_stream *stream, const void *data, size_t size);
 WEFT_API ssize_t weft_stream_writev(weft_stream *stream, const struct iovec *parts, int count);
 
