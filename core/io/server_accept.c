@@ -32,7 +32,7 @@ static void report(struct weft__loop *loop, int status, const char *message, boo
 static bool is_ordinary(int status)
 {
     return status >= 0 || status == -ECANCELED || status == -EBADF || status == -EPIPE ||
-           status == -ECONNRESET || status == -ETIMEDOUT;
+           weft__stream_is_cut_off(status);
 }
 
 WEFT_ASYNC(serve_client, (struct weft__server *, server), (struct weft__stream *, stream))

@@ -20,7 +20,11 @@
  *
  * The handler is a coroutine function.  When it returns its stream is closed; weft_stream_ref()
  * keeps it longer.  A status below 0 is reported, but for those that say no more than that the
- * connection is over: -ECANCELED, -EBADF, -EPIPE, -ECONNRESET, -ETIMEDOUT.
+ * connection is over: -ECANCELED, -EBADF, -EPIPE, -ECONNRESET, -ETIMEDOUT, -EHOSTUNREACH and the
+ * like.
+ *
+ * A client that resets its connection before it was accepted has a handler, too: its first read is
+ * -ECONNRESET.
  *
  * A server accepts as long as there are descriptors, memory, and fewer clients than allowed; then
  * connections wait in the system's queue, and are accepted when a client has gone, or after a

@@ -69,8 +69,8 @@ typedef struct weft_connection_options {
  *  options     borrowed during the call; may be NULL.
  *  ret_stream  with one hold; untouched on error.
  *
- *  Returns 0; what weft_connect_host() returns, which makes the connection: -ECONNREFUSED and the
- *  like, what was wrong with the name, -EMFILE; -ENOMEM.
+ *  Returns 0; what weft_connect_host() returns, which makes the connection: -ECONNREFUSED,
+ *  -ECONNRESET and the like, what was wrong with the name, -EMFILE; -ENOMEM.
  *  A cancellation point; a cancelled one leaves nothing behind.
  *  Source: asyncio.open_connection(). */
 WEFT_API WEFT_MUST_USE int weft_open_connection(const char *host, int port,
@@ -215,7 +215,8 @@ WEFT_API bool weft_stream_at_eof(weft_stream *stream);
 WEFT_API ssize_t weft_stream_write(weft_stream *stream, const void *data, size_t size);
 WEFT_API ssize_t weft_stream_writev(weft_stream *stream, const struct iovec *parts, int count);
 
-/** Waits until nothing is queued and nobody else writes.  Returns 0, or what ended that.
+/** Waits until nothing is queued and nobody else writes.  Returns 0, or what broke the connection
+ *  or ended the writing, as weft_stream_write().
  *  Source: StreamWriter.drain(). */
 WEFT_API int weft_stream_drain(weft_stream *stream);
 
@@ -223,7 +224,8 @@ WEFT_API int weft_stream_drain(weft_stream *stream);
  *  only writes, as a pipe's end does, is closed.
  *
  *  Returns 0, also again; -EOPNOTSUPP a terminal, a FIFO or the like that is open for reading has
- *  no half to close, and goes on; what ended the writing.  Source: StreamWriter.write_eof(). */
+ *  no half to close, and goes on; what ended the writing, or broke the connection while that waited
+ *  for what was queued.  Source: StreamWriter.write_eof(). */
 WEFT_API int weft_stream_write_eof(weft_stream *stream);
 
 /** Sends from a file, without a copy through the program where the system can.
@@ -232,8 +234,9 @@ WEFT_API int weft_stream_write_eof(weft_stream *stream);
  *  offset  where in the file, moved on by what was sent; NULL: where the file stands.
  *  count   how many bytes; SIZE_MAX: to its end.
  *
- *  Returns how many were sent: fewer where the file ended or a cancel came.  Reading the file may
- *  wait for the disk, and the thread with it.  Source: loop.sendfile(). */
+ *  Returns how many were sent: fewer where the file ended or a cancel came; errors as
+ *  weft_stream_write() and of the file, after which `offset` tells how many went out before.
+ *  Reading the file may wait for the disk, and the thread with it.  Source: loop.sendfile(). */
 WEFT_API ssize_t weft_stream_sendfile(weft_stream *stream, int from, off_t *offset, size_t count);
 
 /** Returns the descriptor, which is still the stream's; -ENOTSUP it has none, -EBADF. */

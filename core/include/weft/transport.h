@@ -85,7 +85,8 @@ typedef struct weft_protocol {
     void (*resume_writing)(weft_transport *transport, void *self);
 
     /** The connection is over: `error` is 0 after weft_transport_close() or _abort() or the peer's
-     *  end, else a negative errno (-ECONNRESET ...).  The transport's calls still work. */
+     *  end, else a negative errno (-ECONNRESET ...).  A reset is seen by reading or writing: one
+     *  that is paused is told when it does again.  The transport's calls still work. */
     void (*connection_lost)(weft_transport *transport, int error, void *self);
 
     void *reserved[3]; /* NULL */
@@ -156,7 +157,8 @@ WEFT_API bool weft_transport_is_reading(weft_transport *transport);
 
 /* ---- the end ---- */
 
-/** Closes: reads no more, writes what is kept, then connection_lost(0).  Again: nothing.
+/** Closes: reads no more, writes what is kept, then connection_lost(0), or with the error that
+ *  comes of the writing.  Again: nothing.
  *  Returns 0, -ESRCH, -EXDEV, -EINVAL, -ECHILD.  Does not wait, and has no limit in time: a peer
  *  that does not read keeps what is kept.  Source: BaseTransport.close(). */
 WEFT_API int weft_transport_close(weft_transport *transport);
