@@ -11,7 +11,7 @@ enum { MEMORY, UNIX, TCP, PIPES, BENEATH };
 
 static weft_stream *here, *there;
 
-static inline void open_ends(int beneath)
+static inline void open_ends_with(int beneath, const weft_stream_options *options)
 {
     weft_stream *ends[2];
     int fds[2];
@@ -29,8 +29,13 @@ static inline void open_ends(int beneath)
     } else {
         EQUAL(weft_pipe(fds), 0);
     }
-    EQUAL(weft_stream_open_fd(fds[0], NULL, &here), 0);
-    EQUAL(weft_stream_open_fd(fds[1], NULL, &there), 0);
+    EQUAL(weft_stream_open_fd(fds[0], options, &here), 0);
+    EQUAL(weft_stream_open_fd(fds[1], options, &there), 0);
+}
+
+static inline void open_ends(int beneath)
+{
+    open_ends_with(beneath, NULL);
 }
 
 /* A test over each of them; pipes go from there to here. */
