@@ -56,23 +56,22 @@ static int step(int dir, const char *name)
 
 int site_open(int root, const char *path, char *ret_name, size_t size)
 {
-    int fd = fcntl(root, F_DUPFD_CLOEXEC, 3), next, r;
+    int fd = root, next, r;
 
-    if (fd < 0)
-        return -errno;
     ret_name[0] = '\0';
     for (path += strspn(path, "/"); *path; path += strspn(path, "/")) {
         size_t length = strcspn(path, "/");
 
         r = decode(path, length, ret_name, size);
         next = r < 0 ? r : ret_name[0] == '.' ? -ENOENT : step(fd, ret_name);
-        close(fd);
+        if (fd != root)
+            close(fd);
         if (next < 0)
             return next;
         fd = next;
         path += length;
     }
-    return fd;
+    return fd == root ? step(root, ".") : fd;
 }
 
 const char *site_type(const char *name)
