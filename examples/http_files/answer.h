@@ -11,6 +11,7 @@
 
 struct answer {
     int status;
+    bool keep_alive; /* another request may follow */
     const char *type;
     char *page;    /* the body, for free(); or */
     int file;      /* a piece of this file; -1 */

@@ -8,8 +8,8 @@
  * request.c takes requests apart (with http-parser), answer.c finds the answers, site.c the files;
  * here is the life of a connection, and that of the server.
  *
- * No client can hold up anything for long: a request has IDLE seconds to come, each piece of the
- * answer SEND seconds to go.  At SIGTERM or Ctrl-C answers that are under way have DRAIN seconds,
+ * No client can hold up anything for long: a request has `idle` seconds to come, each piece of the
+ * answer `send` seconds to go.  At SIGTERM or Ctrl-C answers that are under way have DRAIN seconds,
  * and connections without a request are closed. */
 #include "answer.h"
 
@@ -25,21 +25,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#define IDLE 15.0 /* seconds */
-#define SEND 30.0
-#define DRAIN 5.0
-#define PIECE 262144 /* bytes of a file for which the client has SEND seconds */
+#define DRAIN 5.0    /* seconds */
+#define PIECE 262144 /* bytes of a file for which the client has `send` seconds */
 #define SMALL 8192   /* a file up to here goes in one write with its head */
 
 struct settings {
     const char *host, *directory;
     int port, root; /* the directory's descriptor */
     unsigned threads;
+    double idle, send; /* seconds that a request has to come, and a piece of an answer to go */
 };
 
 /* ---- an answer ---- */
 
-static size_t print_head(char *head, size_t size, const struct answer *answer, bool keep_alive)
+static size_t print_head(char *head, size_t size, const struct answer *answer)
 {
     char now[64], modified[64];
     time_t t = time(NULL);
@@ -49,7 +48,7 @@ static size_t print_head(char *head, size_t size, const struct answer *answer, b
     strftime(now, sizeof now, HTTP_DATE, gmtime_r(&t, &tm));
     n = snprintf(head, size, "HTTP/1.1 %d %s\r\nDate: %s\r\nConnection: %s\r\n%s", answer->status,
                  http_status_str((enum http_status)answer->status), now,
-                 keep_alive ? "keep-alive" : "close", answer->more);
+                 answer->keep_alive ? "keep-alive" : "close", answer->more);
     if (answer->modified) {
         strftime(modified, sizeof modified, HTTP_DATE, gmtime_r(&answer->modified, &tm));
         n += snprintf(head + n, size - (size_t)n, "Last-Modified: %s\r\nAccept-Ranges: bytes\r\n",
@@ -62,15 +61,18 @@ static size_t print_head(char *head, size_t size, const struct answer *answer, b
     return (size_t)n;
 }
 
-static int send_file(weft_stream *client, int file, off_t from, size_t left)
+static int send_file(weft_stream *client, const struct answer *answer, double seconds)
 {
+    off_t from = answer->from;
+    size_t left = answer->length;
+
     while (left > 0) {
         weft_timeout limit;
         ssize_t n;
         int r;
 
-        weft_timeout_enter(&limit, SEND);
-        n = weft_stream_sendfile(client, file, &from, left < PIECE ? left : PIECE);
+        weft_timeout_enter(&limit, seconds);
+        n = weft_stream_sendfile(client, answer->file, &from, left < PIECE ? left : PIECE);
         r = weft_timeout_exit(&limit, (int)n);
         if (r <= 0)
             return r < 0 ? r : -EIO; /* it has become shorter; the client will miss the rest */
@@ -82,10 +84,10 @@ static int send_file(weft_stream *client, int file, off_t from, size_t left)
 }
 
 static int send_answer(weft_stream *client, const struct request *request,
-                       const struct answer *answer, bool keep_alive)
+                       const struct answer *answer, double seconds)
 {
     char head[2048], small[SMALL];
-    struct iovec parts[2] = { { head, print_head(head, sizeof head, answer, keep_alive) },
+    struct iovec parts[2] = { { head, print_head(head, sizeof head, answer) },
                               { answer->page, answer->page ? answer->length : 0 } };
     bool has_file = answer->file >= 0 && !request->is_head, is_small = answer->length <= SMALL;
     weft_timeout limit;
@@ -99,11 +101,13 @@ static int send_answer(weft_stream *client, const struct request *request,
             return -EIO;
         parts[1] = (struct iovec){ small, answer->length };
     }
-    weft_timeout_enter(&limit, SEND);
+    weft_timeout_enter(&limit, seconds);
     n = weft_stream_writev(client, parts, 2);
     r = weft_timeout_exit(&limit, n < 0 ? (int)n : 0);
+    if (r == 0 && weft_timeout_expired(&limit))
+        r = -ETIMEDOUT; /* a part went, and what is queued would wait for ever */
     if (r == 0 && has_file && !is_small)
-        r = send_file(client, answer->file, answer->from, answer->length);
+        r = send_file(client, answer, seconds);
     return r;
 }
 
@@ -112,7 +116,7 @@ static int send_answer(weft_stream *client, const struct request *request,
 /* One thread's server. */
 struct server {
     weft_worker *worker;
-    int root;
+    const struct settings *settings;
     LIST_HEAD(, visit) waiting; /* for a request */
 };
 
@@ -133,8 +137,13 @@ static int next_request(struct server *server, http_parser *parser, weft_stream 
 
     weft_scope_enter(&visit.wait);
     LIST_INSERT_HEAD(&server->waiting, &visit, link);
-    weft_timeout_enter(&limit, weft_worker_stopping(server->worker) ? LAST_CALL : IDLE);
+    weft_timeout_enter(&limit, weft_worker_stopping(server->worker) ? LAST_CALL :
+                                                                      server->settings->idle);
     r = weft_timeout_exit(&limit, request_read(parser, client, request));
+    if (r == -ETIMEDOUT && request->size > 0) { /* a part of it came */
+        request->refuse = 408;
+        r = 1;
+    }
     LIST_REMOVE(&visit, link);
     return weft_scope_exit(&visit.wait, r);
 }
@@ -159,21 +168,22 @@ WEFT_ASYNC(visit, (weft_stream *, client), (void *, user))
     struct request request;
     struct answer answer;
     http_parser parser;
-    bool keep_alive = true;
     int r = 1;
 
     request_parser(&parser);
-    while (keep_alive) {
+    do {
         r = next_request(server, &parser, client, &request);
         if (r <= 0)
             return r;
-        keep_alive = request.keep_alive && !weft_worker_stopping(server->worker);
-        answer_find(&answer, &request, server->root);
-        r = send_answer(client, &request, &answer, keep_alive);
+        answer_find(&answer, &request, server->settings->root);
+        answer.keep_alive = request.keep_alive && !weft_worker_stopping(server->worker);
+        r = send_answer(client, &request, &answer, server->settings->send);
         answer_release(&answer);
-        if (r < 0)
+        if (r < 0) {
+            weft_stream_abort(client); /* so that it does not take the part for the whole */
             return r;
-    }
+        }
+    } while (answer.keep_alive);
     return part(client);
 }
 
@@ -197,7 +207,7 @@ static void say_goodbye(struct server *server, weft_server *listening)
 WEFT_ASYNC(serve, (weft_worker *, worker))
 {
     const struct settings *settings = weft_worker_arg(worker);
-    struct server server = { .worker = worker, .root = settings->root };
+    struct server server = { .worker = worker, .settings = settings };
     weft_server *listening;
     int fd, r = weft_worker_listen(worker, settings->host, settings->port, NULL, &fd);
 
@@ -221,6 +231,16 @@ WEFT_ASYNC(serve, (weft_worker *, worker))
 
 /* ---- the program ---- */
 
+static double parse_seconds(const char *value, struct argp_state *state)
+{
+    char *end;
+    double seconds = strtod(value, &end);
+
+    if (*end || end == value || !(seconds > 0))
+        argp_error(state, "'%s' is no time in seconds", value);
+    return seconds;
+}
+
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     struct settings *settings = state->input;
@@ -229,6 +249,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case 'a': settings->host = value; break;
     case 'p': settings->port = atoi(value); break;
     case 'j': settings->threads = (unsigned)atoi(value); break;
+    case 'i': settings->idle = parse_seconds(value, state); break;
+    case 's': settings->send = parse_seconds(value, state); break;
     case ARGP_KEY_ARG:
         if (state->arg_num > 0)
             argp_usage(state);
@@ -243,6 +265,8 @@ static const struct argp_option options[] = {
     { "address", 'a', "ADDRESS", 0, "listen at this numeric address (127.0.0.1)", 0 },
     { "port", 'p', "PORT", 0, "listen at this port (8080); 0: one that is free", 0 },
     { "threads", 'j', "N", 0, "so many threads (1); 0: as many as there are processors", 0 },
+    { "idle", 'i', "SECONDS", 0, "a request has so long to come (15)", 0 },
+    { "send", 's', "SECONDS", 0, "256 KiB of an answer have so long to go (30)", 0 },
     { 0 },
 };
 
@@ -250,7 +274,7 @@ int main(int argc, char **argv)
 {
     const struct argp program = { options, parse_option, "[DIRECTORY]",
                                   "Serves the files of a directory by HTTP.", NULL, NULL, NULL };
-    struct settings settings = { "127.0.0.1", ".", 8080, -1, 1 };
+    struct settings settings = { "127.0.0.1", ".", 8080, -1, 1, 15, 30 };
     int r;
 
     argp_parse(&program, argc, argv, 0, NULL, &settings);
