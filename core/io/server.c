@@ -199,9 +199,11 @@ int weft_server_port(weft_server *handle)
     int r = 0;
     struct weft__server *server = server_of(handle, &r);
 
-    return server && server->doors && server->doors->bound.fd >= 0 ?
-               weft__bound_port(server->doors->bound.fd) :
-               r;
+    for (struct weft__server_door *door = server ? server->doors : NULL; door && r == 0;
+         door = door->next) {
+        r = door->bound.fd >= 0 ? weft__bound_port(door->bound.fd) : 0;
+    }
+    return r;
 }
 
 int weft_server_socket(weft_server *handle, unsigned index)

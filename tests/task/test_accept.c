@@ -151,6 +151,7 @@ WATCHED(a_socket_that_accepts_no_more_is_closed_and_others_go_on)
     EQUAL(next_report()->status, -EINVAL);
     CHECK(weft_server_is_serving(server));
     EQUAL(weft_server_socket(server, 0), -ENOENT);
+    EQUAL(weft_server_port(server), ntohs(at[1].sin_port));
     EQUAL(fcntl(fds[0], F_GETFD), -1);
     EQUAL(try_to_connect(&at[0]), -ECONNREFUSED);
     EQUAL(try_to_connect(&at[1]), 0);

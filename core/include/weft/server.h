@@ -104,11 +104,11 @@ WEFT_API WEFT_MUST_USE int weft_start_server_fd(weft_server_handler *handler, vo
                                                 const weft_server_options *options,
                                                 weft_server **ret_server);
 
-/** Returns the port of the first socket; 0 it has none; -EBADF, -EXDEV. */
+/** Returns the port of the first socket that is open and has one; 0 none has; -EBADF, -EXDEV. */
 WEFT_API int weft_server_port(weft_server *server);
 
 /** Returns the descriptor of a socket that it listens at, which is still the server's; -ENOENT
- *  there are fewer, -EBADF, -EXDEV.  Source: Server.sockets. */
+ *  there are fewer, or this one was closed; -EBADF, -EXDEV.  Source: Server.sockets. */
 WEFT_API int weft_server_socket(weft_server *server, unsigned index);
 
 /** Whether it accepts.  Source: Server.is_serving(). */
