@@ -27,8 +27,8 @@ static void take(struct weft__stream *stream, size_t size)
     }
 }
 
-/* Makes room for `more` bytes behind what is kept. */
-static int make_room(struct weft__stream *stream, size_t more)
+/* Makes room for `more` bytes behind what is kept, which with them are `most` at the most. */
+static int make_room(struct weft__stream *stream, size_t more, size_t most)
 {
     size_t size = stream->in_size ? stream->in_size : WEFT__STREAM_BLOCK;
     char *in;
@@ -44,6 +44,7 @@ static int make_room(struct weft__stream *stream, size_t more)
     while (size < stream->in_len + more) {
         size *= 2;
     }
+    size = size < most ? size : most;
     if (!stream->in && size == WEFT__STREAM_BLOCK && stream->io->spare) {
         stream->in = stream->io->spare;
         stream->io->spare = NULL;
@@ -67,7 +68,7 @@ static int make_room(struct weft__stream *stream, size_t more)
 /* Puts back what was read into the caller's memory, in front of nothing. */
 static int put_back(struct weft__stream *stream, const char *bytes, size_t size)
 {
-    int r = size ? make_room(stream, size) : 0;
+    int r = size ? make_room(stream, size, SIZE_MAX) : 0;
 
     if (r < 0) {
         stream->read_error = r;
@@ -209,9 +210,10 @@ ssize_t weft_stream_readexactly(weft_stream *handle, void *buffer, size_t size)
     return (ssize_t)size;
 }
 
-/* Reads something more behind what is kept: bytes, 0 the end, or an error; -EMSGSIZE there is as
- * much as may be. */
-static ssize_t fill(struct weft__stream *stream, struct weft__task *task, bool *ret_waited)
+/* Reads something more behind what is kept, up to `most` bytes in all: how many, 0 the end, or an
+ * error; -EMSGSIZE so many are there. */
+static ssize_t fill(struct weft__stream *stream, struct weft__task *task, size_t most,
+                    bool *ret_waited)
 {
     for (;;) {
         size_t room;
@@ -221,7 +223,7 @@ static ssize_t fill(struct weft__stream *stream, struct weft__task *task, bool *
         if (is_over(stream, &n)) {
             return n;
         }
-        if (stream->in_len >= stream->limit) {
+        if (stream->in_len >= most) {
             return -EMSGSIZE;
         }
         if (stream->is_drained) { /* without memory where there is nothing to keep */
@@ -229,12 +231,12 @@ static ssize_t fill(struct weft__stream *stream, struct weft__task *task, bool *
             *ret_waited = true;
             r = weft__stream_wait(stream, task, WEFT_READABLE | WEFT__FD_DRAINED);
         }
-        r = r < 0 ? r : make_room(stream, 1);
+        r = r < 0 ? r : make_room(stream, 1, most);
         if (r < 0) {
             return r;
         }
         room = stream->in_size - stream->in_at - stream->in_len;
-        room = room < stream->limit - stream->in_len ? room : stream->limit - stream->in_len;
+        room = room < most - stream->in_len ? room : most - stream->in_len;
         n = stream->kind->receive(stream, stream->in + stream->in_at + stream->in_len, room);
         if (n > 0) {
             stream->is_drained = stream->is_tcp && (size_t)n < room;
@@ -279,11 +281,23 @@ static size_t find(const struct weft__stream *stream, size_t from, const struct 
     return best;
 }
 
+/* How much is kept at the most to find one of the separators: the limit is for what lies before. */
+static size_t most_before(const struct weft__stream *stream, const struct iovec *separators,
+                          int count)
+{
+    size_t most = stream->limit, longest = 0;
+
+    for (int i = 0; i < count; i++) {
+        longest = separators[i].iov_len > longest ? separators[i].iov_len : longest;
+    }
+    return __builtin_add_overflow(most, longest, &most) ? SIZE_MAX : most;
+}
+
 /* Waits until a separator is there: how many bytes up to its end; 0 the stream ended before. */
 static ssize_t until(struct weft__stream *stream, struct weft__task *task,
                      const struct iovec *separators, int count, size_t size, bool *ret_waited)
 {
-    size_t seen = 0;
+    size_t seen = 0, most = most_before(stream, separators, count);
 
     for (;;) {
         size_t length = find(stream, seen, separators, count);
@@ -296,7 +310,7 @@ static ssize_t until(struct weft__stream *stream, struct weft__task *task,
         if (seen >= size) {
             return -EMSGSIZE;
         }
-        n = fill(stream, task, ret_waited);
+        n = fill(stream, task, most, ret_waited);
         if (n <= 0) {
             return n;
         }
@@ -331,7 +345,7 @@ ssize_t weft_stream_readline(weft_stream *handle, void *buffer, size_t size)
     }
     n = until(stream, task, &newline, 1, size, &waited);
     if (n == -EMSGSIZE && stream->in_len <= size) { /* the last line may fill the room */
-        n = fill(stream, task, &waited);
+        n = fill(stream, task, most_before(stream, &newline, 1), &waited);
         n = n > 0 ? -EMSGSIZE : n;
     }
     if (n == 0) { /* the end: what is left is a line, too */
@@ -441,7 +455,7 @@ ssize_t weft_stream_peek(weft_stream *handle, size_t least, const char **ret_dat
         return -EMSGSIZE;
     }
     while (stream->in_len < least) {
-        ssize_t n = fill(stream, task, &waited);
+        ssize_t n = fill(stream, task, stream->limit, &waited);
 
         if (n < 0) {
             return n;

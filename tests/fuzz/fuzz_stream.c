@@ -189,16 +189,18 @@ static size_t first_end(const struct iovec *of, int count)
 
 static ssize_t expect_until(const struct iovec *of, int count, size_t size, bool is_line)
 {
-    size_t end = first_end(of, count);
+    size_t end = first_end(of, count), most = plan.limit;
 
+    for (int i = 0; i < count; i++) { /* the limit is for what lies before the longest */
+        most = plan.limit + of[i].iov_len > most ? plan.limit + of[i].iov_len : most;
+    }
     if (end) {
-        return end <= size && (end <= kept() || end <= plan.limit) ? (ssize_t)end : -EMSGSIZE;
+        return end <= size && (end <= kept() || end <= most) ? (ssize_t)end : -EMSGSIZE;
     }
     if (is_line) {
-        return rest() <= size && (rest() < plan.limit || model.ended) ? (ssize_t)rest() :
-                                                                       -EMSGSIZE;
+        return rest() <= size && (rest() < most || model.ended) ? (ssize_t)rest() : -EMSGSIZE;
     }
-    return rest() < size && (rest() < plan.limit || model.ended) ? -ENODATA : -EMSGSIZE;
+    return rest() < size && (rest() < most || model.ended) ? -ENODATA : -EMSGSIZE;
 }
 
 static void try_read(size_t size, char *room)

@@ -106,10 +106,10 @@ IN_TASK(a_limit_is_how_much_a_stream_keeps)
     weft_stream_stats stats = { 0 };
     char line[100];
 
-    options.limit = 10;
+    options.limit = 9;
     process = shell("echo 123456789; echo 0123456789; echo error is long >&2", &options);
     EQUAL(weft_stream_statistics(weft_process_stdout(process), &stats), 0);
-    EQUAL(stats.limit, 10);
+    EQUAL(stats.limit, 9);
     next_line_is(weft_process_stdout(process), "123456789\n");
     EQUAL(weft_stream_readline(weft_process_stdout(process), line, sizeof line), -EMSGSIZE);
     EQUAL(weft_stream_readexactly(weft_process_stdout(process), line, 11), 11); /* it is there */

@@ -119,7 +119,7 @@ IN_TASK(a_line_over_the_limit_is_an_error_and_no_memory)
     EQUAL(weft_stream_write(ends[1], block, sizeof block), (ssize_t)sizeof block);
     EQUAL(weft_stream_readline(ends[0], block, sizeof block), -EMSGSIZE);
     EQUAL(weft_stream_statistics(ends[0], &stats), 0);
-    EQUAL(stats.kept, WEFT_STREAM_LIMIT);
+    EQUAL(stats.kept, WEFT_STREAM_LIMIT + 1); /* there might have been a newline */
     weft_stream_close(ends[1]);
     EQUAL(weft_stream_read_all(ends[0], sizeof block, &all), 0);
     EQUAL(all.len, sizeof block);
@@ -127,6 +127,40 @@ IN_TASK(a_line_over_the_limit_is_an_error_and_no_memory)
     EQUAL(stats.kept, 0);
     weft_buffer_clear(&all);
     weft_stream_close(ends[0]);
+}
+
+/* As in asyncio the limit is for what comes before the newline, or the end. */
+IN_TASK(a_line_may_be_as_long_as_the_limit)
+{
+    const weft_stream_options ten = { .limit = 10 };
+
+    for (int i = UNIX; i < BENEATH && has_descriptors(); i++) {
+        const char *data;
+
+        open_ends_with(i, &ten);
+        say("0123456789\n0123456789x\n");
+        READS(weft_stream_readline(here, got, sizeof got), "0123456789\n");
+        EQUAL(weft_stream_readline(here, got, sizeof got), -EMSGSIZE);
+        EQUAL(weft_stream_readuntil(here, "\n", 1, got, sizeof got), -EMSGSIZE);
+        EQUAL(weft_stream_peek_until(here, "\n", 1, &data), -EMSGSIZE);
+        READS(weft_stream_readuntil(here, "x\n", 2, got, sizeof got), "0123456789x\n");
+        say("0123456789");
+        EQUAL(weft_stream_peek(here, 10, &data), 10);
+        EQUAL(weft_stream_peek(here, 11, &data), -EMSGSIZE);
+        weft_stream_write_eof(there);
+        EQUAL(weft_stream_readuntil(here, "\n", 1, got, sizeof got), -ENODATA);
+        READS(weft_stream_readline(here, got, 10), "0123456789");
+        EQUAL(weft_stream_readline(here, got, 10), 0);
+        weft_stream_close(here);
+        weft_stream_close(there);
+        open_ends_with(i, &ten);
+        say("0123456789x");
+        weft_stream_write_eof(there);
+        EQUAL(weft_stream_readline(here, got, sizeof got), -EMSGSIZE);
+        COMES(here, "0123456789x");
+        weft_stream_close(here);
+        weft_stream_close(there);
+    }
 }
 
 OVER_EACH(separators_of_any_length, BENEATH)
@@ -809,6 +843,7 @@ static CU_TestInfo tests[] = {
     TEST(a_line_that_is_too_long_is_still_there),
     TEST(the_last_line_may_fill_the_room),
     TEST(a_line_over_the_limit_is_an_error_and_no_memory),
+    TEST(a_line_may_be_as_long_as_the_limit),
     TEST(separators_of_any_length),
     TEST(exactly_so_many_bytes),
     TEST(peeking_takes_nothing),

@@ -50,7 +50,7 @@ typedef struct weft_stream weft_stream;
 
 /** All zero, or a NULL pointer to one: the defaults. */
 typedef struct weft_stream_options {
-    size_t limit;   /* bytes of what was received that are kept at the most; 0: 64 KiB */
+    size_t limit;   /* bytes that a line may have before its end, and that are kept; 0: 64 KiB */
     bool may_delay; /* Nagle's algorithm, for TCP: few packets rather than soon ones */
     void *reserved[4]; /* zero */
 } weft_stream_options;
@@ -155,9 +155,9 @@ WEFT_API ssize_t weft_stream_readexactly(weft_stream *stream, void *buffer, size
  *  buffer  `size` bytes; no zero is put behind the line.
  *
  *  Returns its length; at the end of the stream what is left, without a newline, and then 0.
- *  -EMSGSIZE it is longer than `size`, or as many bytes as the stream's limit have no newline; it
- *  is still there to be read in another way.  (What fills `size` without one may be the last line:
- *  it waits for what comes next.)  Source: StreamReader.readline(). */
+ *  -EMSGSIZE it is longer than `size`, or has more bytes than the stream's limit before its
+ *  newline, or its end; it is still there to be read in another way.  (What fills `size` without
+ *  one may be the last line: it waits for what comes next.)  Source: StreamReader.readline(). */
 WEFT_API ssize_t weft_stream_readline(weft_stream *stream, void *buffer, size_t size);
 
 /** Reads up to a separator, which is included.
