@@ -80,6 +80,7 @@ int weft_stream_statistics(weft_stream *handle, weft_stream_stats *ret_stats)
         .limit = stream->limit,
         .is_reading = stream->is_reading,
         .is_writing = stream->is_writing,
+        .error = stream->read_error ? stream->read_error : stream->write_error,
     };
     return 0;
 }

@@ -30,6 +30,7 @@ static void every_read_gives(int error)
     const struct iovec any[] = { { (void *)"\n", 1 }, { (void *)";", 1 } };
     const char *data = NULL;
     weft_buffer all = { 0 };
+    weft_stream_stats stats;
 
     EQUAL(weft_stream_read(here, got, sizeof got), error);
     EQUAL(weft_stream_readexactly(here, got, 3), error);
@@ -44,14 +45,24 @@ static void every_read_gives(int error)
     weft_buffer_clear(&all);
     EQUAL(weft_stream_consume(here, 1), -EINVAL);
     EQUAL(weft_stream_at_eof(here), false);
+    EQUAL(weft_stream_statistics(here, &stats), 0);
+    EQUAL(stats.error, error);
 }
 
 OVER_SOCKETS(every_read_is_told_again_and_again)
 {
+    weft_stream_stats stats;
+    weft_address peer;
+
+    EQUAL(weft_stream_statistics(here, &stats), 0);
+    EQUAL(stats.error, 0);
     reset(beneath);
     every_read_gives(-ECONNRESET);
     every_read_gives(-ECONNRESET);
     EQUAL(weft_stream_read(here, got, 0), 0);
+    if (beneath == TCP) { /* ask before, and keep it */
+        EQUAL(weft_stream_peername(here, &peer), -ENOTCONN);
+    }
 }
 
 /* What is told first by each of them is what the next one is told. */

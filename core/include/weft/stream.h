@@ -263,10 +263,11 @@ typedef struct weft_stream_stats {
     size_t queued; /* bytes written and not sent */
     size_t limit;
     bool is_reading, is_writing; /* a task does, or waits to */
+    int error; /* what reading ended with, when that is no end; else what writing did; 0 */
     void *reserved[4];
 } weft_stream_stats;
 
-/** Tells all of that.  Returns 0, -EBADF. */
+/** Tells all of that.  Returns 0, -EBADF.  Source: StreamReader.exception(), for `error`. */
 WEFT_API int weft_stream_statistics(weft_stream *stream, weft_stream_stats *ret_stats);
 
 WEFT_END_DECLS
