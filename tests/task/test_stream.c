@@ -680,6 +680,25 @@ OVER_EACH(a_cancelled_read_loses_nothing, BENEATH)
     READS(weft_stream_readexactly(here, got, 16), "0123456789abcdef");
 }
 
+/* Whoever closes a stream's descriptor takes it away, but not what had come. */
+ON_REAL(a_read_whose_descriptor_is_closed_loses_nothing)
+{
+    const char *data;
+    weft_task *task;
+
+    open_ends(UNIX);
+    say("kept");
+    EQUAL(weft_stream_peek(here, 4, &data), 4);
+    task = weft_create_task(reads_exactly(), NULL);
+    until_someone_reads(here);
+    EQUAL(weft_close(weft_stream_fd(here)), 0);
+    EQUAL(weft_await(task), -EBADF);
+    READS(weft_stream_read(here, got, sizeof got), "kept");
+    EQUAL(weft_stream_read(here, got, sizeof got), -EBADF);
+    weft_stream_close(here);
+    weft_stream_close(there);
+}
+
 /* What can be asked. */
 
 OVER_EACH(a_stream_tells_of_itself, BENEATH)
@@ -867,6 +886,7 @@ static CU_TestInfo tests[] = {
     TEST(a_close_that_waits_is_overtaken_by_an_abort),
     TEST(a_further_hold_keeps_it_open),
     TEST(a_cancelled_read_loses_nothing),
+    TEST(a_read_whose_descriptor_is_closed_loses_nothing),
     TEST(a_stream_tells_of_itself),
     TEST(what_is_no_stream_is_an_error),
     TEST(outside_a_loop_there_is_no_stream),
