@@ -9,6 +9,7 @@
 
 #define STEPS_MAX 5000
 #define MOMENTS_MAX 300
+#define LOOK 1e-6 /* seconds: a timer for as soon as the descriptors were looked at */
 
 enum sweep { CANCEL, SCOPE, GROUP, TIMEOUT };
 static const char *const sweep_names[] = { "cancel", "scope", "group", "timeout" };
@@ -76,13 +77,23 @@ static void remember_moment(void)
     }
 }
 
+/* Whether somebody but the driver is ready; a look at the descriptors may find him. */
+static bool is_anybody_ready(void)
+{
+    if (!weft__running->first && weft__running->watches_used) {
+        weft_sleep(LOOK);
+    }
+    return weft__running->first;
+}
+
 /* Lets one step go by. */
 static void pass(void)
 {
+    bool is_ready = is_anybody_ready();
     int64_t next = weft__timers_next(&weft__running->timers);
     double wait = 0;
 
-    if (!weft__running->first) { /* nobody but the driver is ready */
+    if (!is_ready) {
         wait = next < WEFT__NEVER ? (double)(next - weft__loop_now(weft__running)) / 1e9 : 0.001;
     }
     weft_sleep(wait);

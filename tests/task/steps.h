@@ -6,8 +6,9 @@
  *     AT_EVERY_STEP(talks, 0, -ECANCELED);       the statuses that it may end with
  *
  * A scenario runs again and again, each time in a loop of its own as a task, beside a driver that
- * counts steps: a step is one turn of whoever is ready, or, when nobody is, the time of the next
- * timer.  At step k the driver strikes, k = 0, 1, 2 ..., until the scenario is over before that.
+ * counts steps: a step is one turn of whoever is ready; when nobody is, what the descriptors have
+ * to tell; or else the time of the next timer.  At step k the driver strikes, k = 0, 1, 2 ...,
+ * until the scenario is over before that.
  * Four sweeps are made:
  *
  *     cancel    weft_task_cancel() of its task
