@@ -162,24 +162,37 @@ static int64_t cancel_clients(struct weft__server *server)
     return count;
 }
 
+/* A wait until all have gone. */
+struct farewell {
+    weft_waiter waiter; /* first */
+    struct weft__server *server;
+    bool is_said;       /* the handlers were cancelled: once is enough */
+    int64_t count;      /* of those for whom that was this wait's doing */
+};
+
 /* A cancel is handed on, and the wait goes on until they have ended. */
 static void interrupt_gone(struct weft__task *task)
 {
-    weft_waiter *waiter = task->target;
+    struct farewell *farewell = task->target;
 
-    cancel_clients(waiter->value);
+    if (!farewell->is_said) {
+        farewell->is_said = true;
+        farewell->count = cancel_clients(farewell->server);
+    }
 }
 
 static const struct weft__wait wait_gone = { "clients of a server", interrupt_gone };
 
-/* Waits until all clients and doors have gone. */
-static void wait_until_gone(struct weft__server *server, struct weft__task *task)
+/* Waits until all clients and doors have gone; `is_said`: their handlers are cancelled already.
+ * Returns how many a cancel of the wait has cancelled: whoever else left did so by himself. */
+static int64_t wait_until_gone(struct weft__server *server, struct weft__task *task, bool is_said)
 {
-    while (server->count || server->accepting) {
-        weft_waiter waiter = { .value = server };
+    struct farewell farewell = { .server = server, .is_said = is_said };
 
-        (void)weft__waitq_park(task, &server->gone, &waiter, &wait_gone);
+    while (server->count || server->accepting) {
+        (void)weft__waitq_park(task, &server->gone, &farewell.waiter, &wait_gone);
     }
+    return farewell.count;
 }
 
 /* Whether the task is one of the server's own. */
@@ -298,7 +311,7 @@ int weft_server_serve_forever(weft_server *handle)
     if (r == -ECANCELED) {
         weft__server_stop(server);
         cancel_clients(server);
-        wait_until_gone(server, task);
+        (void)wait_until_gone(server, task, true);
     }
     return end(server, r);
 }
@@ -309,7 +322,7 @@ int weft_server_drain(weft_server *handle, double timeout)
     struct weft__task *task;
     struct weft__server *server = timeout >= 0 ? begin(handle, &task, &r) : NULL;
     weft_timeout scope;
-    bool was_late;
+    int64_t cancelled;
 
     if (!server) {
         return timeout >= 0 ? r : -EINVAL;
@@ -319,9 +332,9 @@ int weft_server_drain(weft_server *handle, double timeout)
     if (r < 0) {
         return end(server, r);
     }
-    wait_until_gone(server, task); /* its deadline cancels the handlers, as a cancel does */
-    was_late = task->cancelled;
-    r = weft_timeout_exit(&scope, was_late ? -ECANCELED : 0);
+    /* Its deadline cancels the handlers, as a cancel does; either may come when all have gone. */
+    cancelled = wait_until_gone(server, task, false);
+    r = weft_timeout_exit(&scope, cancelled ? -ECANCELED : 0);
     return end(server, r);
 }
 
@@ -375,7 +388,7 @@ int weft_server_close(weft_server *handle)
     server->is_closed = true;
     if (task && task->loop == server->loop) {
         server->pins++;
-        wait_until_gone(server, task);
+        (void)wait_until_gone(server, task, true);
         server->pins--;
         r = task->cancelled ? -ECANCELED : 0;
     } else if (server->count || server->accepting) {

@@ -134,7 +134,8 @@ WEFT_API int weft_server_stop(weft_server *server);
  *
  *  timeout  seconds after which handlers that are left are cancelled, and waited for; INFINITY.
  *
- *  Returns 0, -ETIMEDOUT some were cancelled, -ECANCELED they are all cancelled and have ended;
+ *  Returns 0, -ETIMEDOUT some were cancelled, -ECANCELED they are all cancelled and have ended; 0
+ *  also when that came after the last one had gone by himself;
  *  -EDEADLK a handler cannot wait for itself; -EBADF, -EXDEV, -EPERM, -ECHILD, -EINVAL.
  *  A cancellation point.  Source: Server.wait_closed(), with a limit. */
 WEFT_API int weft_server_drain(weft_server *server, double timeout);
