@@ -30,6 +30,7 @@ static struct {
 } a_run;
 
 int step_balance;
+void (*step_settle)(void);
 
 WEFT_ASYNC(in_a_scope)
 {
@@ -167,6 +168,9 @@ static void run_once(const int *allowed, size_t n)
     memset(&a_run.group, 0, sizeof a_run.group);
     EQUAL(weft_loop_run_until_complete(made, drives()), 0);
     EQUAL(weft_loop_close(made), 0);
+    if (step_settle) {
+        step_settle();
+    }
     look_at(is_allowed(a_run.status, allowed, n), "status", a_run.status);
     look_at(step_balance == 0, "balance", step_balance);
     look_at(open_descriptors() == descriptors, "descriptors", open_descriptors() - descriptors);

@@ -41,4 +41,8 @@ int at_every_step(step_scenario *scenario, const char *name, const int *allowed,
 /* For scenarios: up for what is taken, down when it is given back. */
 extern int step_balance;
 
+/* Called after each loop's close, before what is left is counted: waits for other threads.  Or
+ * NULL. */
+extern void (*step_settle)(void);
+
 #endif
