@@ -65,19 +65,21 @@ ssize_t weft_datagram_sendto(weft_datagram *handle, const void *data, size_t siz
     struct weft__task *task;
     struct weft__datagram *d = begin(handle, &task, &r);
     int fd = d ? d->fd : -1;
+    const struct sockaddr *address = to ? &to->sockaddr : NULL;
+    bool was_full = false;
 
     if (d && !data && size > 0) {
         return -EINVAL;
     }
     while (d && r == 0) {
-        ssize_t n = WEFT__SYS(sendto(fd, data, size, MSG_NOSIGNAL, to ? &to->sockaddr : NULL,
+        ssize_t n = WEFT__SYS(sendto(fd, data, size, MSG_NOSIGNAL, address,
                                      to ? to->length : 0));
 
         if (n >= 0) {
             weft__task_spend_turn(task);
             return n;
         }
-        r = weft__io_again(task, fd, WEFT_WRITABLE | WEFT__FD_OWNED);
+        r = weft__io_again_to(task, fd, WEFT_WRITABLE | WEFT__FD_OWNED, address, &was_full);
     }
     return r;
 }
@@ -148,6 +150,9 @@ static void store(const struct batch *batch, weft_datagram_item *items, int coun
 static int try_batch(struct weft__task *task, int fd, struct batch *batch, int count,
                      uint32_t direction)
 {
+    const struct sockaddr *to =
+        direction == WEFT_WRITABLE ? batch->headers[0].msg_hdr.msg_name : NULL;
+    bool was_full = false;
     int r = 0;
 
     while (r == 0) {
@@ -158,7 +163,7 @@ static int try_batch(struct weft__task *task, int fd, struct batch *batch, int c
         if (n >= 0) {
             return n;
         }
-        r = weft__io_again(task, fd, direction | WEFT__FD_OWNED);
+        r = weft__io_again_to(task, fd, direction | WEFT__FD_OWNED, to, &was_full);
     }
     return r;
 }

@@ -4,8 +4,29 @@
 #include "core/io/try.h"
 
 #include <poll.h>
+#include <sys/stat.h>
 #include <weft/await.h>
 #include <weft/io.h>
+
+#define PAUSE 0.001 /* seconds */
+
+int weft__io_pause(int fd)
+{
+    struct stat before, after;
+    int r;
+
+    if (WEFT__SYS(fstat(fd, &before)) < 0) {
+        return -errno;
+    }
+    r = weft_sleep(PAUSE);
+    if (r < 0) {
+        return r;
+    }
+    if (WEFT__SYS(fstat(fd, &after)) < 0) {
+        return -errno;
+    }
+    return before.st_ino == after.st_ino && before.st_dev == after.st_dev ? 0 : -EBADF;
+}
 
 /* Where the caller does not want to wait nobody does. */
 static uint32_t for_reading(int flags)
@@ -42,13 +63,14 @@ ssize_t weft_send(int fd, const void *buffer, size_t size, int flags)
 ssize_t weft_sendto(int fd, const void *buffer, size_t size, int flags, const struct sockaddr *to,
                     socklen_t length)
 {
-    WEFT__IO_TRY(fd, for_writing(flags),
-                 sendto(fd, buffer, size, flags | MSG_NOSIGNAL, to, length));
+    WEFT__IO_TRY_TO(fd, for_writing(flags), to,
+                    sendto(fd, buffer, size, flags | MSG_NOSIGNAL, to, length));
 }
 
 ssize_t weft_sendmsg(int fd, const struct msghdr *message, int flags)
 {
-    WEFT__IO_TRY(fd, for_writing(flags), sendmsg(fd, message, flags | MSG_NOSIGNAL));
+    WEFT__IO_TRY_TO(fd, for_writing(flags), message->msg_name,
+                    sendmsg(fd, message, flags | MSG_NOSIGNAL));
 }
 
 int weft_sendall(int fd, const void *buffer, size_t size, int flags, size_t *sent)
@@ -128,7 +150,7 @@ int weft__io_connect(struct weft__task *task, int fd, const struct sockaddr *add
             return errno == EISCONN ? 0 : -errno;
         }
         /* A Unix socket whose backlog is full: nothing reports when it has room again. */
-        r = weft_sleep(0.001);
+        r = weft__io_pause(fd);
         if (r < 0) {
             return r;
         }

@@ -37,6 +37,24 @@ static inline int weft__io_again(struct weft__task *task, int fd, uint32_t event
     return error == EINTR ? 0 : weft__fd_refused(task->loop, fd, -error);
 }
 
+/* Waits a moment for what no descriptor tells, room in a queue that is another socket's; with a
+ * look, before and after, at whose number this is.  0; -EBADF, also when it is another file's now;
+ * -ECANCELED. */
+int weft__io_pause(int fd);
+
+/* weft__io_again() for what is sent to an address.  The queue of a Unix socket may be full, of
+ * which its senders are not told: they can write, and fail again.  So each second time they pause.
+ * `*was_full` is theirs, false at first. */
+static inline int weft__io_again_to(struct weft__task *task, int fd, uint32_t events,
+                                    const struct sockaddr *to, bool *was_full)
+{
+    if (errno == EAGAIN && events && to && to->sa_family == AF_UNIX) {
+        *was_full = !*was_full;
+        return *was_full ? weft__fd_wait_in(task, fd, events) : weft__io_pause(fd);
+    }
+    return weft__io_again(task, fd, events);
+}
+
 /* A descriptor that has just been opened: what the loop of this thread knows of its number is of a
  * file that was closed without weft_close().  Returns it. */
 static inline int weft__io_fresh(int fd)
@@ -57,22 +75,26 @@ static inline int weft__io_fresh(int fd)
 int weft__io_connect(struct weft__task *task, int fd, const struct sockaddr *address,
                      socklen_t length, uint32_t flags);
 
-/* Makes `call` until it has done something or failed for good, and returns from the function. */
-#define WEFT__IO_TRY(fd, events, call)                          \
-    do {                                                        \
-        int error_ = 0;                                         \
-        struct weft__task *task_ = weft__io_begin(&error_);     \
-                                                                \
-        while (task_ && error_ == 0) {                          \
-            ssize_t done_ = WEFT__SYS(call);                    \
-                                                                \
-            if (done_ >= 0) {                                   \
-                weft__task_spend_turn(task_);                   \
-                return done_;                                   \
-            }                                                   \
-            error_ = weft__io_again(task_, fd, events);         \
-        }                                                       \
-        return error_;                                          \
+/* Makes `call` until it has done something or failed for good, and returns from the function.  `to`
+ * is whom it sends to, or NULL. */
+#define WEFT__IO_TRY_TO(fd, events, to, call)                                   \
+    do {                                                                        \
+        int error_ = 0;                                                         \
+        bool was_full_ = false;                                                 \
+        struct weft__task *task_ = weft__io_begin(&error_);                     \
+                                                                                \
+        while (task_ && error_ == 0) {                                          \
+            ssize_t done_ = WEFT__SYS(call);                                    \
+                                                                                \
+            if (done_ >= 0) {                                                   \
+                weft__task_spend_turn(task_);                                   \
+                return done_;                                                   \
+            }                                                                   \
+            error_ = weft__io_again_to(task_, fd, events, to, &was_full_);      \
+        }                                                                       \
+        return error_;                                                          \
     } while (0)
+
+#define WEFT__IO_TRY(fd, events, call) WEFT__IO_TRY_TO(fd, events, NULL, call)
 
 #endif

@@ -474,6 +474,52 @@ ON_REAL(a_unix_socket_with_a_full_backlog_is_waited_for)
     weft_close(listener);
 }
 
+/* Connects, or sends a datagram, to a Unix socket whose queue is full. */
+WEFT_ASYNC(goes_to_a_full_one, (int, fd), (const struct sockaddr_un *, to), (int, is_stream))
+{
+    const struct sockaddr *address = (const struct sockaddr *)to;
+    socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 6);
+    ssize_t n = 0;
+
+    if (is_stream) {
+        return weft_connect(fd, address, length);
+    }
+    while (n >= 0) {
+        n = weft_sendto(fd, "x", 1, 0, address, length);
+    }
+    return (int)n;
+}
+
+/* Nothing tells when it has room, so the task looks again and again, but not at another socket. */
+ON_REAL(who_waits_for_a_full_unix_socket_learns_of_a_close)
+{
+    for (int is_stream = 0; is_stream < 2; is_stream++) {
+        int type = is_stream ? SOCK_STREAM : SOCK_DGRAM;
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 6);
+        int full = weft_socket(AF_UNIX, type, 0), first = weft_socket(AF_UNIX, type, 0);
+        int fd = weft_socket(AF_UNIX, type, 0), other;
+        weft_task *task;
+
+        snprintf(address.sun_path + 1, 20, "w%04x", getpid() & 0xffff);
+        EQUAL(bind(full, (struct sockaddr *)&address, length), 0);
+        if (is_stream) {
+            EQUAL(listen(full, 0), 0);
+            EQUAL(weft_connect(first, (struct sockaddr *)&address, length), 0);
+        }
+        task = weft_create_task(goes_to_a_full_one(fd, &address, is_stream), NULL);
+        weft_sleep(0.01);
+        CHECK(!weft_task_done(task));
+        EQUAL(weft_close(fd), 0);
+        other = weft_socket(AF_UNIX, type, 0);
+        EQUAL(other, fd);
+        EQUAL(weft_await(task), -EBADF);
+        weft_close(full);
+        weft_close(first);
+        weft_close(other);
+    }
+}
+
 ON_REAL(only_a_unix_socket_waits_for_room_to_connect)
 {
     struct sockaddr_un local = { .sun_family = AF_UNIX };
@@ -603,6 +649,7 @@ static CU_TestInfo tests[] = {
     TEST(a_signal_that_the_program_holds_back_stays_pending),
     TEST(a_connection_is_made_and_accepted),
     TEST(a_unix_socket_with_a_full_backlog_is_waited_for),
+    TEST(who_waits_for_a_full_unix_socket_learns_of_a_close),
     TEST(only_a_unix_socket_waits_for_room_to_connect),
     TEST(a_file_is_sent),
     TEST(datagrams_come_with_their_sender),
