@@ -104,8 +104,7 @@ int weft__datagram_socket(const weft_address *local, const weft_address *remote,
     return 0;
 }
 
-/* A handle for a socket, which is taken by success. */
-static int make(int fd, int family, weft_datagram **ret_socket)
+int weft__datagram_make(int fd, int family, weft_datagram **ret_socket)
 {
     struct weft__datagram *d = weft__shared_take(&sockets);
 
@@ -130,7 +129,7 @@ int weft_datagram_open(const weft_address *local, const weft_address *remote,
     if (r < 0) {
         return r;
     }
-    r = make(fd, (local ? local : remote)->family, ret_socket);
+    r = weft__datagram_make(fd, (local ? local : remote)->family, ret_socket);
     if (r < 0) {
         close(fd);
     }
@@ -153,7 +152,7 @@ int weft_datagram_from_fd(int fd, weft_datagram **ret_socket)
         return weft__words(-EPROTOTYPE, "this is no datagram socket");
     }
     r = weft_set_nonblocking(fd);
-    return r < 0 ? r : make(fd, own.ss_family, ret_socket);
+    return r < 0 ? r : weft__datagram_make(fd, own.ss_family, ret_socket);
 }
 
 struct weft__datagram *weft__datagram_of(weft_datagram *handle, int *ret_error)

@@ -18,6 +18,14 @@ struct weft__datagram {
 int weft__datagram_socket(const weft_address *local, const weft_address *remote,
                           const weft_datagram_options *options, int *ret_fd);
 
+/* The same for names, which it waits for, in a task; also the peer's address, whose length is 0
+ * where there is none. */
+int weft__datagram_find(const weft_datagram_names *names, const weft_datagram_options *options,
+                        int *ret_fd, weft_address *ret_peer);
+
+/* Makes the handle of a socket, which is taken by success. */
+int weft__datagram_make(int fd, int family, weft_datagram **ret_socket);
+
 /* The living socket of a handle; NULL and the error. */
 struct weft__datagram *weft__datagram_of(weft_datagram *handle, int *ret_error);
 

@@ -195,32 +195,31 @@ static void interrupt_nothing(struct weft__task *task)
 static const struct weft__wait wait_made = { .name = "connection_made()",
                                             .interrupt = interrupt_nothing };
 
-int weft_loop_create_datagram_endpoint(weft_loop *handle, const weft_datagram_protocol *protocol,
-                                       void *self, const weft_address *local,
-                                       const weft_address *remote,
-                                       const weft_datagram_options *options,
-                                       weft_datagram_transport **ret_transport)
+/* The loop for a protocol that can be used; NULL and the error. */
+static struct weft__loop *loop_for(weft_loop *handle, const weft_datagram_protocol *protocol,
+                                   int *ret_error)
 {
-    bool right = protocol && protocol->size >= offsetof(weft_datagram_protocol, reserved);
-    int r = -EINVAL, fd = -1;
-    struct weft__loop *loop = right ? weft__loop_of(handle, &r) : NULL;
-    struct weft__endpoint *e;
+    if (!protocol || protocol->size < offsetof(weft_datagram_protocol, reserved)) {
+        *ret_error = -EINVAL;
+        return NULL;
+    }
+    return weft__loop_of(handle, ret_error);
+}
 
-    if (!loop) {
-        return r;
-    }
-    r = weft__datagram_socket(local, remote, options, &fd);
-    if (r < 0) {
-        return r;
-    }
-    r = begin(loop, protocol, self, fd, &e);
+/* An endpoint for a socket, which is taken; in a task waits for connection_made(). */
+static int start(struct weft__loop *loop, const weft_datagram_protocol *protocol, void *self,
+                 int fd, const weft_address *peer, weft_datagram_transport **ret_transport)
+{
+    struct weft__endpoint *e;
+    int r = begin(loop, protocol, self, fd, &e);
+
     if (r < 0) {
         close(fd);
         return r;
     }
-    e->has_peer = remote;
-    if (remote) {
-        e->peer = *remote;
+    e->has_peer = peer;
+    if (peer) {
+        e->peer = *peer;
     }
     if (ret_transport) {
         *ret_transport = weft__endpoint_handle(e);
@@ -234,4 +233,35 @@ int weft_loop_create_datagram_endpoint(weft_loop *handle, const weft_datagram_pr
         weft__endpoint_release(e);
     }
     return 0;
+}
+
+int weft_loop_create_datagram_endpoint(weft_loop *handle, const weft_datagram_protocol *protocol,
+                                       void *self, const weft_address *local,
+                                       const weft_address *remote,
+                                       const weft_datagram_options *options,
+                                       weft_datagram_transport **ret_transport)
+{
+    int r = 0, fd = -1;
+    struct weft__loop *loop = loop_for(handle, protocol, &r);
+
+    r = loop ? weft__datagram_socket(local, remote, options, &fd) : r;
+    return r < 0 ? r : start(loop, protocol, self, fd, remote, ret_transport);
+}
+
+int weft_loop_create_datagram_endpoint_host(weft_loop *handle,
+                                            const weft_datagram_protocol *protocol, void *self,
+                                            const weft_datagram_names *names,
+                                            const weft_datagram_options *options,
+                                            weft_datagram_transport **ret_transport)
+{
+    weft_address peer;
+    int r = 0, fd = -1;
+    struct weft__loop *loop = loop_for(handle, protocol, &r);
+
+    if (loop && loop != weft__running) {
+        return weft__misuse(-EPERM);
+    }
+    r = loop ? weft__datagram_find(names, options, &fd, &peer) : r;
+    return r < 0 ? r :
+                   start(loop, protocol, self, fd, peer.length ? &peer : NULL, ret_transport);
 }

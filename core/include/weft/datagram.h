@@ -64,7 +64,34 @@ WEFT_API WEFT_MUST_USE int weft_datagram_open(const weft_address *local, const w
                                               const weft_datagram_options *options,
                                               weft_datagram **ret_socket);
 
-/** The same for a socket that is there: one of a pair, or inherited.
+/** Names for the two ends of a socket.  All zero: that end is not asked for. */
+typedef struct weft_datagram_names {
+    const char *local_host;  /* where it is bound: a name or a number; NULL: with a local_port to
+                              * any interface, else nowhere in particular */
+    const char *remote_host; /* the one peer; NULL: with a remote_port this host, else any */
+    int local_port;          /* 0 to 65535; 0: any */
+    int remote_port;         /* 1 to 65535 where there is a peer */
+    int family;              /* AF_INET or AF_INET6; 0: what both ends have */
+    int flags;               /* of the lookups: AI_NUMERICHOST ... of <netdb.h> */
+    void *reserved[4];       /* zero */
+} weft_datagram_names;
+
+/** Finds the addresses of names, and opens a socket as weft_datagram_open() does.
+ *
+ *  names  borrowed during the call.  Where a name has several addresses the first works with which
+ *         a socket can be opened, the peer's before our own; both are of one family.
+ *
+ *  Returns 0.  When no pair of addresses has worked, the first one's error, with its words: as
+ *  weft_datagram_open(); -EAFNOSUPPORT the two ends have no family in common.  What
+ *  weft_getaddrinfo() returns when a name was not found; -ECANCELED, and nothing is left open;
+ *  -EINVAL, also where neither end is asked for; -EPERM outside a task, -ECHILD.
+ *  A cancellation point, also where the names are numbers.
+ *  Source: loop.create_datagram_endpoint(local_addr=, remote_addr=). */
+WEFT_API WEFT_MUST_USE int weft_datagram_open_host(const weft_datagram_names *names,
+                                                   const weft_datagram_options *options,
+                                                   weft_datagram **ret_socket);
+
+/** Makes one of a socket that is there: one of a pair, or inherited.
  *
  *  fd  taken by success; it is made non-blocking.
  *

@@ -68,6 +68,24 @@ WEFT_API int weft_loop_create_datagram_endpoint(weft_loop *loop,
                                                 const weft_datagram_options *options,
                                                 weft_datagram_transport **ret_transport);
 
+/** Looks names up and opens a socket as weft_datagram_open_host() does, and has datagrams reported
+ *  to a protocol.
+ *
+ *  loop           NULL: the running one, which it must be.
+ *  names          borrowed during the call.
+ *  ret_transport  may be NULL; valid until connection_lost() has returned.  Untouched on error.
+ *
+ *  It returns when connection_made() has returned.
+ *
+ *  Returns as weft_datagram_open_host(); what the factory returned; -EOPNOTSUPP (sim), -EXDEV,
+ *  -EBADF.  A cancellation point while names are looked up: a cancel that comes later is seen by
+ *  the next wait.  Source: loop.create_datagram_endpoint(local_addr=, remote_addr=). */
+WEFT_API int weft_loop_create_datagram_endpoint_host(weft_loop *loop,
+                                                     const weft_datagram_protocol *protocol,
+                                                     void *self, const weft_datagram_names *names,
+                                                     const weft_datagram_options *options,
+                                                     weft_datagram_transport **ret_transport);
+
 /** Sends a datagram: now, or when there is room, in order.  Does not wait.
  *
  *  data  copied if it has to be kept.
