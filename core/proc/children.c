@@ -56,7 +56,7 @@ static void pidfd_is_ready(void *process)
 static void free_keeper(struct weft__keeper *keeper)
 {
     if (keeper->owns && keeper->pidfd >= 0) {
-        close(keeper->pidfd);
+        weft__pidfd_close(keeper->pidfd);
     }
     weft__free(keeper);
 }

@@ -11,6 +11,8 @@
  * or no room for one. */
 int weft__pidfd_open(pid_t pid);
 
+void weft__pidfd_close(int pidfd);
+
 /* Sends a signal; 0 or a negative errno. */
 int weft__pidfd_signal(int pidfd, int signum);
 

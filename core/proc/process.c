@@ -59,7 +59,7 @@ void weft__process_ended(struct weft_process *process, int status)
     process->status = status;
     weft__process_unwatch(process);
     if (process->pidfd >= 0) {
-        close(process->pidfd);
+        weft__pidfd_close(process->pidfd);
         process->pidfd = -1;
     }
     if (closing) {
@@ -105,7 +105,7 @@ static void undo(struct weft_process *process)
     weft__pidfd_await(process->pidfd, process->pid);
     (void)weft__pidfd_reap(process->pidfd, process->pid);
     if (process->pidfd >= 0) {
-        close(process->pidfd);
+        weft__pidfd_close(process->pidfd);
     }
 }
 

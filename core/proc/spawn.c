@@ -235,7 +235,7 @@ static int start(struct weft__spawn *spawn, char *stack, int *report, pid_t *ret
     }
     if (r < 0) {
         if (pidfd >= 0) {
-            close(pidfd);
+            weft__pidfd_close(pidfd);
         }
         return r;
     }
