@@ -232,9 +232,13 @@ ON_ANY_SYSTEM(each_step_before_the_program_has_its_own_words)
 ON_ANY_SYSTEM(arguments_that_are_too_long_are_refused)
 {
     size_t size = 8u << 20;
-    char *text = malloc(size);
-    const char *const argv[] = { "true", text, NULL };
+    char *text;
+    const char *argv[] = { "true", NULL, NULL };
 
+    if (weft__valgrind()) {
+        return; /* which dies where an exec fails so late */
+    }
+    argv[1] = text = malloc(size);
     memset(text, 'x', size - 1);
     text[size - 1] = '\0';
     refused(argv, NULL, -E2BIG, "cannot run 'true': Argument list too long");
