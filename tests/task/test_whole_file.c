@@ -66,6 +66,10 @@ IN_TASK(there_may_be_a_limit)
     EQUAL(text.len, 0);
     SAME(text.data, "");
     EQUAL(weft_read_file("/dev/zero", 100000, &text), -EFBIG);
+    EQUAL(truncate(scratch("a"), (off_t)5 << 30), 0); /* a hole: nothing of it is read */
+    EQUAL(weft_read_file(scratch("a"), 1 << 20, &text), -EFBIG);
+    CHECK(text.capacity < 1 << 20);
+    EQUAL(truncate(scratch("a"), 0), 0);
     weft_buffer_clear(&text);
 }
 
