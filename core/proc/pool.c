@@ -26,8 +26,9 @@ _Static_assert(sizeof(void *) != 8 || sizeof(weft_process_pool_options) == 64, "
 
 #define MAX_REPLY (64u << 20) /* bytes, unless the options say otherwise */
 #define GLANCE_MS 20          /* how long a thread waits for a worker that no loop can watch */
-#define LAST_SECONDS 5        /* for workers to end by themselves */
 #define WORDS_SECONDS 0.5     /* for one that has closed its socket to have ended */
+
+double weft__pool_patience = 5;
 
 /* A worker, or room for one. */
 struct slot {
@@ -422,7 +423,7 @@ int weft_process_pool_new(const weft_process_pool_options *options, weft_process
     return 0;
 }
 
-/* Lets an idle worker end by itself: its socket is closed. */
+/* Lets an idle worker end by itself: its socket is closed.  One that does not is killed. */
 static int retire(struct weft_process_pool *pool, struct slot *slot)
 {
     weft_timeout limit;
@@ -430,9 +431,12 @@ static int retire(struct weft_process_pool *pool, struct slot *slot)
 
     shutdown(slot->fd, SHUT_RDWR);
     weft__process_expect(slot->process, slot->process->watch != WEFT__UNWATCHED);
-    r = weft_timeout_enter(&limit, LAST_SECONDS);
+    r = weft_timeout_enter(&limit, weft__pool_patience);
     if (r == 0) {
         r = weft_timeout_exit(&limit, weft_process_wait(slot->process));
+    }
+    if (r == -ETIMEDOUT && slot->process) {
+        r = weft_process_stop(slot->process, 0); /* and waits for it */
     }
     end_worker(pool, slot);
     return r == -ECANCELED ? r : 0;

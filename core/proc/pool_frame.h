@@ -23,4 +23,7 @@ struct weft__pool_frame {
 
 _Static_assert(sizeof(struct weft__pool_frame) == 16, "the same in every program");
 
+/* Seconds that an idle worker has to end by itself; tests have less of it. */
+extern double weft__pool_patience WEFT__HIDDEN;
+
 #endif

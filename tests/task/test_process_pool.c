@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Process pools.  This program is its own worker: the first byte of a request says what to do. */
+#include "core/proc/pool_frame.h"
 #include "core/proc/spawn.h"
 #include "tests/task/fault.h"
 #include "tests/task/process.h"
@@ -232,6 +233,25 @@ IN_TASK(a_shutdown_lets_calls_end_and_workers_too)
     EQUAL(weft_process_pool_free(pool), 0);
 }
 
+/* It goes on when it has nothing to serve any more. */
+IN_TASK(a_worker_that_does_not_end_with_its_pool_is_gone_when_that_was_shut_down)
+{
+    const char *const stays[] = { "STAYS=1", NULL };
+    const weft_process_options process = { .env_add = stays };
+    weft_process_pool *pool = NULL;
+
+    EQUAL(weft_process_pool_new(
+              &(weft_process_pool_options){ .max_workers = 1, .process = &process }, &pool),
+          0);
+    EQUAL(weft_process_pool_call(pool, "e", 1, NULL), 0);
+    EQUAL(children(), 1);
+    weft__pool_patience = 0.01;
+    EQUAL(weft_process_pool_shutdown(pool), 0);
+    weft__pool_patience = 5;
+    EQUAL(children(), 0);
+    EQUAL(weft_process_pool_free(pool), 0);
+}
+
 /* The call has been woken with the worker, but had no turn yet. */
 IN_TASK(a_worker_that_was_just_handed_on_ends_with_its_pool)
 {
@@ -343,6 +363,7 @@ static CU_TestInfo tests[] = {
     TEST(a_reply_beyond_the_limit_is_refused),
     TEST(what_cannot_be_a_worker_is_told),
     TEST(a_shutdown_lets_calls_end_and_workers_too),
+    TEST(a_worker_that_does_not_end_with_its_pool_is_gone_when_that_was_shut_down),
     TEST(calls_of_a_pool_that_is_freed_are_told),
     TEST(a_worker_that_was_just_handed_on_ends_with_its_pool),
     TEST(a_pool_can_be_freed_after_its_loop),
@@ -355,7 +376,12 @@ static CU_TestInfo tests[] = {
 int main(int argc, char **argv)
 {
     if (weft_process_pool_is_worker()) {
-        return weft_process_pool_serve(handle, NULL) < 0;
+        int r = weft_process_pool_serve(handle, NULL);
+
+        if (getenv("STAYS")) {
+            sleep(1000);
+        }
+        return r < 0;
     }
     return task_main("process_pool", tests, argc, argv);
 }

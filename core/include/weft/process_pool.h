@@ -74,7 +74,8 @@ WEFT_API int weft_process_pool_call(weft_process_pool *pool, const void *request
                                     weft_buffer *ret_reply);
 
 /** Takes no more calls, waits until those that are there have ended, and for the workers' end: they
- *  have five seconds for it, once they have nothing to do, before they are killed.
+ *  have five seconds for it, once they have nothing to do, before they are killed.  None of them is
+ *  left then.
  *
  *  Returns 0, also when it was shut down before; -ECANCELED the task is cancelled: then the calls
  *  go on, but no new ones are taken; -EPERM outside a task, -EXDEV, -EBADF the loop is closed,
