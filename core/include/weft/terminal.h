@@ -12,10 +12,10 @@
  *
  * A mode belongs to the terminal and so to all its users, the shell among them: what was changed
  * here is put back by weft_tty_restore(), and what was not by then when the program ends by exit(3)
- * or by returning from main(), as it does after the Ctrl-C or SIGTERM that ends a weft_run().  It
- * stays changed when a signal or _exit(2) ends the program: a handler of your own for such a signal
- * may call weft_tty_restore_all() before it raises the signal again.  Nothing helps against
- * SIGKILL; `stty sane` does afterwards.
+ * or by returning from main(), as it does after the Ctrl-C that ends a weft_run(), or, with
+ * weft_run_options.sigterm, the SIGTERM.  It stays changed when a signal or _exit(2) ends the
+ * program: a handler of your own for such a signal may call weft_tty_restore_all() before it raises
+ * the signal again.  Nothing helps against SIGKILL; `stty sane` does afterwards.
  *
  * In raw mode the keys that send signals (Ctrl-C, Ctrl-Z, Ctrl-\) are characters as any other, so
  * only programs elsewhere can interrupt this one.  After SIGSTOP or SIGTSTP and `fg` many shells
