@@ -5,6 +5,7 @@
 #include "core/proc/spawn.h"
 #include "tests/task/fault.h"
 #include "tests/task/process.h"
+#include "tests/task/steps.h"
 
 #include <fcntl.h>
 #include <pty.h>
@@ -450,7 +451,7 @@ IN_TASK(a_cancelled_wait_for_a_size_changes_nothing)
     close_pair();
 }
 
-/* ---- faults ---- */
+/* ---- faults and cancels ---- */
 
 static int show_something(void)
 {
@@ -483,6 +484,71 @@ static int shows_in_a_loop(void)
 
 EACH_FAULT_WHILE_IT(shows_in_a_loop)
 
+/* By bare calls: no fault may keep it from happening. */
+static void become(unsigned short columns)
+{
+    EQUAL(ioctl(pair.theirs, TIOCSWINSZ, &(struct winsize){ .ws_row = 4, .ws_col = columns }), 0);
+    raise(SIGWINCH);
+}
+
+WEFT_ASYNC(becomes_wider)
+{
+    int r = weft_sleep(0.001);
+
+    become(6);
+    return r;
+}
+
+/* Two sizes: one that is there, one that comes. */
+WEFT_ASYNC(follows_sizes)
+{
+    struct winsize size = { 0 };
+    struct sigaction action;
+    weft_task *task;
+    int r;
+
+    become(5);
+    r = tried(weft_tty_wait_winsize(pair.theirs, &size));
+    EQUAL(size.ws_col, r == 0 ? 5 : 0);
+    task = r < 0 || is_virtual() ? NULL : weft_create_task(becomes_wider(), NULL);
+    if (task && weft_task_done(task)) {
+        return tried(weft_await(task)); /* it could not be made */
+    }
+    if (task) {
+        r = tried(weft_tty_wait_winsize(pair.theirs, &size));
+        EQUAL(size.ws_col, r == 0 ? 6 : 5);
+        weft_task_cancel(task);
+        (void)weft_await(task);
+    }
+    EQUAL(sigaction(SIGWINCH, NULL, &action), 0);
+    CHECK(action.sa_handler == SIG_DFL);
+    return r;
+}
+
+static int follows_in_a_loop(void)
+{
+    int r;
+
+    open_pair();
+    r = run_in_loop(follows_sizes());
+    close_pair();
+    return r;
+}
+
+EACH_FAULT_WHILE_IT(follows_in_a_loop)
+
+static weft_coro *following_sizes(void)
+{
+    return follows_sizes();
+}
+
+ALONE(cancelled_at_every_step_a_size_is_told_or_not)
+{
+    open_pair();
+    AT_EVERY_STEP(following_sizes, 0, -ECANCELED);
+    close_pair();
+}
+
 static CU_TestInfo tests[] = {
     TEST(a_child_in_a_terminal_is_in_control_of_it),
     TEST(it_is_in_a_session_and_a_group_of_its_own),
@@ -505,6 +571,8 @@ static CU_TestInfo tests[] = {
     TEST(a_wait_for_a_size_compares_what_is_known),
     TEST(a_cancelled_wait_for_a_size_changes_nothing),
     TEST(each_fault_while_it_shows_in_a_loop),
+    TEST(each_fault_while_it_follows_in_a_loop),
+    TEST(cancelled_at_every_step_a_size_is_told_or_not),
     CU_TEST_INFO_NULL,
 };
 
