@@ -25,6 +25,16 @@ enum weft__fd_event {
     WEFT__FD_NOT_CLOSED, /* who wanted to close it did */
 };
 
+/* What has to be closed before its loop is. */
+enum weft__thing {
+    WEFT__STREAM, /* these are told with a descriptor, -1: they have none, or several */
+    WEFT__SERVER,
+    WEFT__TRANSPORT,
+    WEFT__LISTENER,
+    WEFT__ENDPOINT,
+    WEFT__PROCESS, /* and this with its number */
+};
+
 struct weft__hooks {
     /* Prints a report that no handler wants; `debug` tells whether the loop is in debug mode. */
     void (*report)(const weft_report *report, bool debug);
@@ -66,6 +76,9 @@ struct weft__hooks {
     void (*stale)(struct weft__loop *loop, const void *handle);
     /* Something has happened to a descriptor. */
     void (*fd)(struct weft__loop *loop, int fd, enum weft__fd_event event);
+    /* Something was made that has to be closed; nobody has to any more. */
+    void (*opened)(struct weft__loop *loop, const void *thing, enum weft__thing kind, int number);
+    void (*gone)(struct weft__loop *loop, const void *thing);
 };
 
 extern const struct weft__hooks weft__hooks;

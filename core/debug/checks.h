@@ -35,6 +35,15 @@ void weft__deadlock_look(struct weft__observer *observer);
 /* The loop closes: tells what is left, as a tree. */
 void weft__leaks_tell(struct weft__loop *loop);
 
+/* ---- things.c ---- */
+
+/* The hooks; and the loop closes: tells what was not closed. */
+void weft__things_opened(struct weft__loop *loop, const void *key, enum weft__thing kind,
+                         int number);
+void weft__things_gone(struct weft__loop *loop, const void *key);
+void weft__things_tell(struct weft__loop *loop);
+void weft__things_fini(struct weft__observer *observer);
+
 /* ---- depth.c ---- */
 
 /* A task is made: what others have left on its stack is forgotten. */

@@ -72,6 +72,7 @@ static const char *name_of(const weft_report *report)
         [WEFT_REPORT_STARVED] = "a task starved",
         [WEFT_REPORT_WRONG_THREAD] = "a call in the wrong thread",
         [WEFT_REPORT_STALE] = "a spent handle was used",
+        [WEFT_REPORT_UNCLOSED] = "something was not closed",
         [WEFT_REPORT_FD] = "a descriptor was used wrongly",
     };
     unsigned kind = (unsigned)report->kind;

@@ -44,6 +44,17 @@ int weft__map_add(struct weft__map *map, struct weft__map_entry *entry)
     return 0;
 }
 
+void weft__map_remove(struct weft__map *map, struct weft__map_entry *entry)
+{
+    struct weft__map_entry **at = &map->slots[weft__map_slot(map, entry->key)];
+
+    while (*at != entry) {
+        at = &(*at)->next;
+    }
+    *at = entry->next;
+    map->used--;
+}
+
 void weft__map_each(const struct weft__map *map,
                     void (*visit)(struct weft__map_entry *entry, void *arg), void *arg)
 {

@@ -37,6 +37,9 @@ static inline struct weft__map_entry *weft__map_find(const struct weft__map *map
 /* Adds one whose key is not there; -ENOMEM. */
 int weft__map_add(struct weft__map *map, struct weft__map_entry *entry);
 
+/* Takes out one that is there. */
+void weft__map_remove(struct weft__map *map, struct weft__map_entry *entry);
+
 /* Calls `visit` for each; it may free it. */
 void weft__map_each(const struct weft__map *map,
                     void (*visit)(struct weft__map_entry *entry, void *arg), void *arg);

@@ -31,6 +31,7 @@ static void take_away(struct weft__loop *loop)
     weft__notes_fini(observer);
     weft__depth_fini(observer);
     weft__fds_fini(observer);
+    weft__things_fini(observer);
     weft__free(observer);
 }
 
@@ -156,6 +157,7 @@ int weft_debug_allow_blocking(const char *reason)
 void weft__observe_closes(struct weft__loop *loop)
 {
     weft__leaks_tell(loop);
+    weft__things_tell(loop);
     if (loop->observer) {
         weft__depth_tell(loop->observer);
     }

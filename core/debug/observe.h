@@ -112,6 +112,8 @@ struct weft__observer {
     struct weft__map origins;         /* of coroutine objects */
     struct weft__map depths;          /* of stacks, by coroutine function */
     struct weft__map fds;             /* of descriptors */
+    struct weft__map things;          /* that are open */
+    uint64_t things_count;            /* that ever were */
     bool told_leaks;                  /* those who are left were told as a tree */
     int64_t stuck_told;               /* when it was told that nothing can happen; 0: never */
     const struct weft__task *leaving; /* whose turn is over, and whose stack still is the running

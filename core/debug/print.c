@@ -256,7 +256,7 @@ static void add_other(struct weft__line *line, const weft_report *other)
     if (other->made_count) {
         list.shown = 0;
         list.most = 1;
-        weft__line_add(line, ", made by ");
+        weft__line_add(line, other->kind == WEFT_REPORT_UNCLOSED ? ", by " : ", made by ");
         show_places(&list, other->made, other->made_count, other->coro, false);
     }
 }

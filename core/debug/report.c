@@ -33,4 +33,6 @@ const struct weft__hooks weft__hooks = {
     .wrong_thread = weft__wrong_thread,
     .stale = weft__stale,
     .fd = weft__fds_see,
+    .opened = weft__things_opened,
+    .gone = weft__things_gone,
 };

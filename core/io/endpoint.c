@@ -61,6 +61,7 @@ void weft__endpoint_fail(struct weft__endpoint *e, int error)
     }
     weft__endpoint_drop_kept(e);
     e->closing = e->to_lose = true;
+    weft__loop_gone(e->soon.loop, e);
     e->error = error;
     weft__channel_close(&e->channel);
     if (!e->soon.item.queued) {
@@ -180,6 +181,7 @@ static int begin(struct weft__loop *loop, const weft_datagram_protocol *protocol
     }
     e->vars = weft__context_capture();
     weft__list_push(&all->all, &e->link);
+    weft__loop_opened(loop, e, WEFT__ENDPOINT, fd);
     e->to_make = true;
     weft__ready(loop, &e->soon.item);
     *ret_endpoint = e;

@@ -271,6 +271,7 @@ int weft_datagram_transport_close(weft_datagram_transport *handle)
 
     if (e && !e->closing) {
         e->closing = true;
+        weft__loop_gone(e->soon.loop, e);
         if (e->first) {
             (void)watch(e); /* it asks for less */
         } else {

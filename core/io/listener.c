@@ -181,6 +181,7 @@ void weft__listener_close(struct weft__listener *l)
         return;
     }
     l->closed = true;
+    weft__loop_gone(l->loop, l);
     l->serving = false;
     weft__listener_close_doors(l);
     if (l->rest) {
@@ -246,6 +247,7 @@ int weft__listener_new(struct weft__loop *loop, const weft_protocol *protocol, v
     };
     weft__list_init(&l->clients);
     weft__list_push(&all->listeners, &l->link);
+    weft__loop_opened(loop, l, WEFT__LISTENER, -1);
     l->vars = weft__context_capture();
     *ret_listener = l;
     return 0;

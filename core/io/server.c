@@ -83,6 +83,7 @@ int weft__server_new(struct weft__loop *loop, weft_server_handler *handler, void
     };
     weft__list_init(&server->clients);
     weft__list_push(&io->serving, &server->link);
+    weft__loop_opened(loop, server, WEFT__SERVER, -1);
     *ret_server = server;
     return 0;
 }
@@ -386,6 +387,7 @@ int weft_server_close(weft_server *handle)
     weft__server_stop(server);
     cancel_clients(server);
     server->is_closed = true;
+    weft__loop_gone(server->loop, server);
     if (task && task->loop == server->loop) {
         server->pins++;
         (void)wait_until_gone(server, task, true);

@@ -48,6 +48,7 @@ static int give_up(struct weft__server *server, int r)
 {
     weft__server_stop(server);
     server->is_closed = true;
+    weft__loop_gone(server->loop, server);
     weft__server_release(server);
     return r;
 }

@@ -72,6 +72,7 @@ int weft__stream_new(struct weft__loop *loop, const struct weft__stream_kind *ki
     };
     weft__list_init(&stream->client);
     weft__list_push(&io->open, &stream->link);
+    weft__loop_opened(loop, stream, WEFT__STREAM, fd);
     *ret_stream = stream;
     return 0;
 }
@@ -99,6 +100,7 @@ void weft__stream_finish(struct weft__stream *stream, bool reset)
         return;
     }
     stream->is_closed = true;
+    weft__loop_gone(stream->loop, stream);
     weft__list_remove(&stream->link);
     stream->kind->close(stream, reset, false);
     weft__free(stream->in);

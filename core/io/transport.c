@@ -140,6 +140,7 @@ void weft__transport_fail(struct weft__transport *t, int error)
     }
     weft__transport_drop_kept(t);
     t->closing = true;
+    weft__loop_gone(t->soon.loop, t);
     t->error = error;
     lose_soon(t);
 }
@@ -150,6 +151,7 @@ void weft__transport_close(struct weft__transport *t)
         return;
     }
     t->closing = true;
+    weft__loop_gone(t->soon.loop, t);
     if (weft__transport_kept(t) == 0) {
         lose_soon(t);
     } else {
@@ -254,6 +256,7 @@ int weft__transport_new(struct weft__loop *loop, const struct weft__transport_re
     }
     t->vars = weft__vars_ref(request->vars);
     weft__list_push(&all->all, &t->link);
+    weft__loop_opened(loop, t, WEFT__TRANSPORT, t->fd);
     t->to_make = true;
     weft__ready(loop, &t->soon.item);
     *ret_transport = t;
@@ -332,6 +335,7 @@ int weft_transport_detach(weft_transport *handle, int *ret_fd)
     }
     *ret_fd = t->fd;
     t->closing = true;
+    weft__loop_gone(t->soon.loop, t);
     weft__channel_close(&t->channel);
     t->pins++;
     end(t);

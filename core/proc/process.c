@@ -131,6 +131,7 @@ static int make(struct weft__loop *loop, const char *const argv[],
         weft__free(process);
         return r;
     }
+    weft__loop_opened(loop, process, WEFT__PROCESS, (int)process->pid);
     *ret_process = process;
     return 0;
 }
@@ -167,6 +168,9 @@ weft_process *weft_process_ref(weft_process *process)
 static void abandon(struct weft_process *process)
 {
     process->pins++;
+    if (process->loop) {
+        weft__loop_gone(process->loop, process);
+    }
     weft__process_close_streams(process);
     if (process->talker) {
         weft__talk_interrupt(process, -EBADF);

@@ -207,6 +207,22 @@ static inline weft_loop *weft__loop_handle(const struct weft__loop *loop)
     return (weft_loop *)loop->handle;
 }
 
+/* Something was made that has to be closed before the loop is, and nobody has to any more. */
+static inline void weft__loop_opened(struct weft__loop *loop, const void *thing,
+                                     enum weft__thing kind, int number)
+{
+    if (loop->observer) {
+        weft__hooks.opened(loop, thing, kind, number);
+    }
+}
+
+static inline void weft__loop_gone(struct weft__loop *loop, const void *thing)
+{
+    if (loop->observer) {
+        weft__hooks.gone(loop, thing);
+    }
+}
+
 /* The clock of the loop's backend, read now. */
 static inline int64_t weft__loop_now(const struct weft__loop *loop)
 {

@@ -12,8 +12,9 @@
 
 /* One of the tasks that a report is about, beside the first. */
 struct other {
-    char task_name[40], message[80], waiting[40], coro[40];
+    char task_name[40], message[80], waiting[40], coro[40], what[40];
     uint32_t depth, stack_count, made_count;
+    const void *made[16];
 };
 
 /* The last report of those that were kept, and how many there were. */
@@ -66,9 +67,13 @@ static inline void debug_keep(weft_loop *from, const weft_report *report, void *
         debug_copy(told.others[i].message, 80, other->message);
         debug_copy(told.others[i].waiting, 40, other->waiting);
         debug_copy(told.others[i].coro, 40, other->coro);
+        debug_copy(told.others[i].what, 40, other->what);
         told.others[i].depth = other->depth;
         told.others[i].stack_count = other->stack_count;
         told.others[i].made_count = other->made_count;
+        for (uint32_t j = 0; j < other->made_count && j < 16; j++) {
+            told.others[i].made[j] = other->made[j];
+        }
     }
 }
 

@@ -61,10 +61,12 @@ typedef struct weft_report {
     double seconds;      /* how long it took, or has taken */
     const char *what;    /* more about it: the system call, the reason of a cancel */
     const struct weft_frame *frames; /* the task's coroutines, the innermost first */
-    const void *const *made;         /* where the task or coroutine was made; of a descriptor:
-                                      * where it was closed, or its watch made */
+    const void *const *made;         /* where the task or coroutine was made, or what was not
+                                      * closed; of a descriptor: where it was closed, or its watch
+                                      * made */
     const void *const *stack;        /* where the task is, or was meanwhile */
-    const struct weft_report *others; /* more tasks that it is about: of a deadlock, of a tree */
+    const struct weft_report *others; /* more tasks that it is about: of a deadlock, of a tree; or
+                                       * what was not closed, with the task that opened it */
     uint32_t frames_count, made_count, stack_count, others_count;
     uint32_t depth;      /* in a tree of tasks: how deep this one is; 0: at its root */
     uint32_t exact;      /* the first addresses of `stack` that are certain; others may be missing
