@@ -5,28 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Eight buckets for each power of two: the three bits behind the highest one. */
-static unsigned bucket_of(uint64_t ns)
-{
-    unsigned power, bucket;
-
-    if (ns < 8) {
-        return (unsigned)ns;
-    }
-    power = 63u - (unsigned)__builtin_clzll(ns);
-    bucket = (power - 2) * 8 + (unsigned)(ns >> (power - 3) & 7);
-    return bucket < WEFT_HISTOGRAM_BUCKETS ? bucket : WEFT_HISTOGRAM_BUCKETS - 1;
-}
-
-void weft__counts_add(weft_histogram *histogram, double ns)
-{
-    histogram->counts[bucket_of(ns > 0 ? (uint64_t)ns : 0)]++;
-}
-
 void weft__counts_queue(struct weft__observer *observer, int64_t ns)
 {
-    if (observer->more && observer->more->counts) {
-        weft__counts_add(&observer->more->counts->queue, (double)ns);
+    if (observer->more && observer->more->timed) {
+        weft__counts_add(&observer->more->counts->queue, ns);
     }
 }
 
@@ -79,6 +61,7 @@ int weft_loop_get_metrics(weft_loop *handle, weft_loop_metrics *ret_metrics)
     const struct weft__counts *counts;
     weft_loop_metrics whole;
     double second;
+    int64_t now;
 
     if (!loop) {
         return r;
@@ -88,7 +71,8 @@ int weft_loop_get_metrics(weft_loop *handle, weft_loop_metrics *ret_metrics)
     if (!counts) {
         return -ENODATA;
     }
-    second = weft__ticks_rate(&more->ticks) / (double)WEFT__SECOND;
+    second = more->timed ? weft__ticks_rate(&more->ticks) / (double)WEFT__SECOND : 0;
+    now = weft__clock_now();
     whole = (weft_loop_metrics){
         .size = ret_metrics->size,
         .turns = counts->turns,
@@ -99,12 +83,13 @@ int weft_loop_get_metrics(weft_loop *handle, weft_loop_metrics *ret_metrics)
         .ended = counts->ended,
         .live = loop->stacks.live,
         .ready = count_ready(loop),
-        .running = (double)counts->running * second,
-        .waiting = (double)counts->waiting * second,
+        .running = (double)(counts->running + (more->waits ? 0 : now - more->looked)) / 1e9,
+        .waiting = (double)counts->waiting / 1e9,
         .longest = (double)counts->longest * second,
         .turn = counts->turn,
         .queue = counts->queue,
         .wait = counts->wait,
+        .round = counts->round,
     };
     memcpy(ret_metrics, &whole, whole.size < sizeof whole ? whole.size : sizeof whole);
     return 0;
@@ -126,7 +111,7 @@ int weft_task_get_metrics(weft_task *handle, weft_task_metrics *ret_metrics)
         return r;
     }
     more = task->loop->observer ? task->loop->observer->more : NULL;
-    if (!more || !more->counts || !task->note || !task->note->born) {
+    if (!more || !more->timed || !task->note || !task->note->born) {
         return -ENODATA;
     }
     now = weft__ticks_now(&more->ticks);

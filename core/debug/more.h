@@ -10,11 +10,12 @@
 #include <weft/metrics.h>
 #include <weft/record.h>
 
-/* Counts of a loop; times in ticks. */
+/* Counts of a loop. */
 struct weft__counts {
     uint64_t turns, callbacks, looks, waits, made, ended;
-    int64_t running, waiting, longest;
-    weft_histogram turn, queue, wait;
+    int64_t running, waiting; /* ns */
+    int64_t longest;          /* ticks */
+    weft_histogram turn, queue, wait, round;
 };
 
 /* An event of the ring. */
@@ -31,8 +32,8 @@ _Static_assert(sizeof(void *) != 8 || sizeof(struct weft__event) == 32, "half a 
 enum weft__event_kind {
     WEFT__EVENT_MADE = 1, /* about: the definition */
     WEFT__EVENT_ENDED,    /* number: the status */
-    WEFT__EVENT_TURN,
-    WEFT__EVENT_LEAVES,   /* about: the kind of wait, NULL: it only gave way */
+    WEFT__EVENT_TURN,     /* number: 1 when the task of the turn before has left; about: its wait */
+    WEFT__EVENT_LEAVES,   /* and no other has its turn; about: the wait, NULL: it gave way */
     WEFT__EVENT_CALLBACK, /* about: the function */
     WEFT__EVENT_WAITS,
     WEFT__EVENT_WOKE,
@@ -52,7 +53,10 @@ struct weft__ring {
 /* What an observer has when one of them is on. */
 struct weft__more {
     struct weft__ticks ticks;
-    int64_t last; /* when the turn began, or the loop began to wait */
+    int64_t last;   /* in ticks: when the turn began */
+    int64_t looked; /* in ns: when the loop last looked at the world, or began to wait */
+    uint32_t scale; /* ns of a tick, times 65536 */
+    bool timed;     /* each turn is */
     bool waits;
     struct weft__task *runner;   /* whose turn it is; NULL: a callback's */
     struct weft__note *note;     /* and its note */
@@ -83,14 +87,23 @@ bool weft__more_is_needed(const struct weft__observer *observer);
 void weft__more_step(struct weft__observer *observer, struct weft__task *from,
                      struct weft__task *to);
 void weft__more_callback(struct weft__observer *observer, const void *function);
-void weft__more_look(struct weft__observer *observer, int waits);
+void weft__more_look(struct weft__observer *observer, int waits, int64_t now);
 void weft__more_made(struct weft__observer *observer, struct weft__task *task);
 void weft__more_ended(struct weft__observer *observer, struct weft__task *task, int status);
 void weft__more_run(struct weft__observer *observer, bool begins);
 
 /* ---- metrics.c ---- */
 
-void weft__counts_add(weft_histogram *histogram, double ns);
+/* Eight buckets for each power of two: the three bits behind the highest one. */
+static inline void weft__counts_add(weft_histogram *histogram, int64_t ns)
+{
+    uint64_t n = ns > 0 ? (uint64_t)ns : 0;
+    unsigned power = 63u - (unsigned)__builtin_clzll(n | 8);
+    unsigned bucket = (power - 3) * 8 + (unsigned)(n >> (power - 3));
+
+    bucket = bucket < WEFT_HISTOGRAM_BUCKETS ? bucket : WEFT_HISTOGRAM_BUCKETS - 1;
+    histogram->counts[bucket]++;
+}
 
 /* A task that was marked had its turn, `ns` after that. */
 void weft__counts_queue(struct weft__observer *observer, int64_t ns);

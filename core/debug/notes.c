@@ -28,16 +28,11 @@ static struct weft__note *note_for(struct weft__observer *observer, const struct
     return note;
 }
 
-void weft__notes_made(struct weft__task *task)
+static void fill_in(struct weft__observer *observer, struct weft__task *task,
+                    struct weft__note *note)
 {
-    struct weft__observer *observer = task->loop->observer;
-    struct weft__note *note = note_for(observer, task);
     const struct weft__task *creator = task->loop == weft__running ? task->loop->current : NULL;
 
-    task->note = note;
-    if (!note) {
-        return;
-    }
     note->handle = task->slot.handle;
     note->id = task->id;
     note->parent = creator ? creator->id : 0;
@@ -52,6 +47,18 @@ void weft__notes_made(struct weft__task *task)
     }
     if (observer->words.checks & WEFT__CHECK_MADE) {
         note->made_count = weft__stack_here(note->made, WEFT__MADE_MAX);
+    }
+}
+
+void weft__notes_made(struct weft__task *task)
+{
+    struct weft__observer *observer = task->loop->observer;
+    bool bare = !(observer->words.checks & ~(uint32_t)(WEFT__CHECK_METRICS | WEFT__CHECK_RECORD));
+    struct weft__note *note = bare ? NULL : note_for(observer, task);
+
+    task->note = note;
+    if (note) {
+        fill_in(observer, task, note);
     }
     if (observer->more) {
         weft__more_made(observer, task);

@@ -53,8 +53,16 @@ static int give(struct weft__loop *loop)
     atomic_store(&observer->clock, weft__clock_now());
     atomic_store(&observer->serial, loop->current || loop->running ? 1 : 0);
     loop->observer = observer;
-    weft__loop_see_all(loop, true);
     return 0;
+}
+
+/* Each turn costs where it has to be seen, and only there. */
+static void see_turns(struct weft__loop *loop)
+{
+    const struct weft__more *more = loop->observer->more;
+
+    weft__loop_see_all(loop, loop->observer->words.checks & WEFT__CHECKS_OF_TURNS ||
+                                 (more && more->hooks_count));
 }
 
 int weft__observe(struct weft__loop *loop, const char *list, const char *origin)
@@ -90,6 +98,7 @@ int weft__observe(struct weft__loop *loop, const char *list, const char *origin)
     loop->debug = words.checks != 0;
     __atomic_store_n(&loop->checks, words.checks, __ATOMIC_RELAXED);
     weft__watchdog_set(loop->observer, &words);
+    see_turns(loop);
     return 0;
 }
 
@@ -101,12 +110,17 @@ int weft__observe_more(struct weft__loop *loop)
     if (r == 0 && !loop->observer->more) {
         r = weft__more_give(loop->observer);
     }
-    if (r < 0 && !had) {
-        take_away(loop);
-    } else if (loop == weft__running) {
+    if (r < 0) {
+        if (!had) {
+            take_away(loop);
+        }
+        return r;
+    }
+    if (loop == weft__running) {
         weft__watchdog_thread(loop->observer);
     }
-    return r;
+    weft__loop_see_all(loop, true);
+    return 0;
 }
 
 void weft__observe_less(struct weft__loop *loop)
@@ -116,8 +130,10 @@ void weft__observe_less(struct weft__loop *loop)
         if (!loop->observer->words.checks) {
             weft__stacks_each(&loop->stacks, drop_note, NULL);
             take_away(loop);
+            return;
         }
     }
+    see_turns(loop);
 }
 
 int weft_debug_set(weft_loop *handle, const char *words)
@@ -203,7 +219,8 @@ void weft__observe_step(struct weft__loop *loop, struct weft__task *from, struct
     if (observer->more) {
         weft__more_step(observer, from, to);
     }
-    if (from && (from->cancelled || from->waiting)) {
+    if (from && (from->cancelled || from->waiting) &&
+        observer->words.checks & (WEFT__CHECK_CANCEL | WEFT__CHECK_DEADLOCK)) {
         observer->leaving = from;
         weft__checks_leave(observer, from);
         observer->leaving = NULL;
@@ -240,7 +257,7 @@ void weft__observe_look(struct weft__loop *loop, int waits)
     atomic_store_explicit(&observer->clock, now, memory_order_relaxed);
     weft__starve_mark(observer, now);
     if (observer->more) {
-        weft__more_look(observer, waits);
+        weft__more_look(observer, waits, now);
     }
 }
 

@@ -28,7 +28,13 @@ enum weft__check {
     WEFT__CHECK_MADE = 1u << 11,
     WEFT__CHECK_METRICS = 1u << 12,
     WEFT__CHECK_RECORD = 1u << 13,
+    WEFT__CHECK_TURNS = 1u << 14,
 };
+
+/* Those for which each turn has to be seen. */
+#define WEFT__CHECKS_OF_TURNS                                                   \
+    (WEFT__CHECK_SLOW | WEFT__CHECK_DEADLOCK | WEFT__CHECK_CANCEL |             \
+     WEFT__CHECK_STARVE | WEFT__CHECK_RECORD | WEFT__CHECK_TURNS)
 
 /* A list of words, understood. */
 struct weft__debug_words {
@@ -58,7 +64,7 @@ struct weft__note {
     bool told_cancel;               /* that it ignores its cancel */
     uint32_t refused;               /* turns that it took since it was cancelled where it is */
     int64_t cancelled_at;           /* when that was first seen; 0: it is not */
-    uint64_t turns;                 /* metrics; times in ticks */
+    uint64_t turns;                 /* by the word of that name; times in ticks */
     int64_t running, longest, born; /* `born` 0: before they were counted */
     uint32_t made_count;
     const void *made[WEFT__MADE_MAX];

@@ -97,25 +97,45 @@ static void add_event(struct weft__line *line, const struct weft__event *event, 
     add_about(line, event);
 }
 
+/* A turn's event tells also how the one before it ended: that goes into a line of its own.
+ * `runner` is whose it was; 0 where that is not known. */
+static int add_leaving(struct weft__line *line, const struct weft__event *event, double ago,
+                       uint64_t *runner)
+{
+    struct weft__event leaves = { .kind = WEFT__EVENT_LEAVES,
+                                  .task = *runner,
+                                  .about = event->about };
+    bool left = event->kind == WEFT__EVENT_TURN && event->number && *runner;
+
+    if (left) {
+        add_event(line, &leaves, ago);
+        weft__line_add(line, "\n");
+    }
+    *runner = event->kind == WEFT__EVENT_TURN ? event->task : *runner;
+    return left;
+}
+
 /* Writes a ring, the oldest event first; the loop may go on meanwhile, and then what it has
- * overwritten is left out. */
+ * overwritten is left out.  Returns how many lines. */
 static int64_t write_ring(const struct weft__ring *ring, int fd)
 {
     uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
     uint64_t first = head > ring->mask + 1 ? head - (ring->mask + 1) : 0;
     double rate = ring->ticks->rate > 0 ? ring->ticks->rate : 1;
     int64_t last = head ? ring->events[(head - 1) & ring->mask].at : 0, count = 0;
+    uint64_t runner = 0;
     char text[8192];
     struct weft__line line = WEFT__LINE(text);
 
     for (uint64_t i = first; i < head; i++) {
         struct weft__event event = ring->events[i & ring->mask];
+        double ago = (double)(last - event.at) * rate / 1e9;
 
         if (__atomic_load_n(&ring->head, __ATOMIC_ACQUIRE) - i > ring->mask) {
             continue;
         }
-        add_event(&line, &event, (double)(last - event.at) * rate / 1e9);
-        count++;
+        count += 1 + add_leaving(&line, &event, ago, &runner);
+        add_event(&line, &event, ago);
         if (line.length > sizeof text - 512 || i + 1 == head) {
             weft__line_write(&line, fd);
         } else {

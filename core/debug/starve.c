@@ -17,7 +17,7 @@ void weft__starve_mark(struct weft__observer *observer, int64_t now)
         return;
     }
     observer->marker = NULL;
-    if (observer->words.checks & (WEFT__CHECK_STARVE | WEFT__CHECK_METRICS) && loop->first &&
+    if (observer->words.checks & (WEFT__CHECK_STARVE | WEFT__CHECK_TURNS) && loop->first &&
         loop->last->kind == WEFT__ITEM_TASK) {
         observer->marker = loop->last;
         observer->marked_at = now;

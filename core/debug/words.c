@@ -38,6 +38,7 @@ static const struct word {
     { "depth", WEFT__CHECK_DEPTH, NONE, 0, false },
     { "made", WEFT__CHECK_MADE, NONE, 0, true },
     { "metrics", WEFT__CHECK_METRICS, NONE, 0, false },
+    { "turns", WEFT__CHECK_TURNS, NONE, 0, false },
     { "record", WEFT__CHECK_RECORD, SIZE, offsetof(struct weft__debug_words, record_bytes), false },
 };
 

@@ -51,7 +51,19 @@ WEFT__COLD struct weft__loop *weft__loop_find(weft_loop *handle, int *ret_error)
     return loop;
 }
 
-WEFT__COLD struct weft__fiber *weft__next_slow(struct weft__loop *loop)
+/* Whether the turn that would begin now has to wait for a look at the world.  Where each turn is
+ * seen that is a matter of two instructions, as a rule. */
+static inline bool is_due(struct weft__loop *loop)
+{
+    if (loop->sees_all && loop->budget < 0 && loop->credit > 0) {
+        loop->credit--;
+        loop->budget = 0;
+        return false;
+    }
+    return weft__loop_is_due(loop);
+}
+
+struct weft__fiber *weft__next_slow(struct weft__loop *loop)
 {
     struct weft__item *item = loop->first;
     struct weft__task *from = loop->current;
@@ -60,7 +72,7 @@ WEFT__COLD struct weft__fiber *weft__next_slow(struct weft__loop *loop)
         weft__task_check_canary(from);
     }
     if (item && item->kind == WEFT__ITEM_TASK &&
-        (loop->back_item.queued || !weft__loop_is_due(loop))) {
+        (loop->back_item.queued || !is_due(loop))) {
         weft__ready_pop(loop);
         loop->current = WEFT__CONTAINER(item, struct weft__task, item);
         if (loop->observer) {

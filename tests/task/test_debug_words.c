@@ -21,7 +21,7 @@ IN_LOOP(words_are_understood_and_told)
 
     snprintf(all, sizeof all,
              "slow=100ms,awaits,leaks,deadlock,cancel=1000ms,starve=250ms,thread,"
-             "stale,fd,stack,depth,made,metrics,record=4096K");
+             "stale,fd,stack,depth,made,metrics,turns,record=4096K");
     check_words("1", usual);
     check_words("on", usual);
     check_words("0", "0");

@@ -21,7 +21,8 @@
  *     stack        *  a task that has nearly used up its stack
  *     depth           at the loop's close, how much of its stack each coroutine function needed
  *     made         *  each report tells where in the program its object was made
- *     metrics         counts and times of each loop and task (<weft/metrics.h>)
+ *     metrics         counts and times of each loop (<weft/metrics.h>)
+ *     turns           the same of each turn and task
  *     record[=4M]     the last events, written down when something goes wrong (<weft/record.h>)
  *     all             all of these
  *

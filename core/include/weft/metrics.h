@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Counts and times of loops and tasks, for programs that watch themselves.
  *
- * Debug mode's word `metrics` has them counted (<weft/debug.h>), at some nanoseconds for each turn;
- * it goes well alone, in production.  All counts begin when it is switched on. */
+ * Debug mode's word `metrics` has them counted (<weft/debug.h>), whenever a loop looks at the
+ * world: turns cost nothing more.  The word `turns` has each turn counted and timed as well, for
+ * which a clock is read at each.  Both go well alone, in production.  All counts begin when they
+ * are switched on. */
 #ifndef WEFT_METRICS_H
 #define WEFT_METRICS_H
 
@@ -26,24 +28,25 @@ WEFT_API double weft_histogram_edge(unsigned bucket);
  *  bucket in which it is; 0 for an empty one.  Any thread. */
 WEFT_API double weft_histogram_quantile(const weft_histogram *histogram, double part);
 
-/** What is known of a loop. */
+/** What is known of a loop; what is marked "turns" only by that word, and 0 without. */
 typedef struct weft_loop_metrics {
     size_t size;          /* sizeof, set by the caller: how much it has room for */
-    uint64_t turns;       /* of tasks */
+    uint64_t turns;       /* turns: of tasks */
     uint64_t callbacks;   /* that were called */
     uint64_t looks;       /* at descriptors, clock and other threads */
     uint64_t waits;       /* of those the ones that waited */
     uint64_t made, ended; /* tasks */
     uint64_t live, ready; /* tasks, now; and whatever is ready now */
-    double running;       /* seconds that went into turns and callbacks, */
+    double running;       /* seconds that went into turns, callbacks and looks, */
     double waiting;       /* and into waiting */
-    double longest;       /* of one turn or callback */
-    weft_histogram turn;  /* how long turns took, */
-    weft_histogram queue; /* how long tasks were ready before their turns (a sample of them), */
-    weft_histogram wait;  /* and how long the loop waited */
+    double longest;       /* turns: of one turn or callback */
+    weft_histogram turn;  /* turns: how long they took, */
+    weft_histogram queue; /* turns: how long tasks were ready before (a sample of them) */
+    weft_histogram wait;  /* how long the loop waited, */
+    weft_histogram round; /* and how long it went from one look to the next, or to a wait */
 } weft_loop_metrics;
 
-/** What is known of a task. */
+/** What is known of a task, by the word `turns`. */
 typedef struct weft_task_metrics {
     size_t size; /* sizeof, set by the caller */
     uint64_t turns;
@@ -66,7 +69,7 @@ WEFT_API int weft_loop_get_metrics(weft_loop *loop, weft_loop_metrics *ret_metri
  *
  *  task  borrowed; NULL: the running one.
  *
- *  Returns 0; -ENODATA nothing is counted, or it is older than that; -EINVAL, -ESRCH, -EPERM,
+ *  Returns 0; -ENODATA turns are not counted, or it is older than that; -EINVAL, -ESRCH, -EPERM,
  *  -EXDEV, -ECHILD.  The loop's thread. */
 WEFT_API int weft_task_get_metrics(weft_task *task, weft_task_metrics *ret_metrics);
 

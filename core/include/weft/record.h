@@ -24,8 +24,8 @@ WEFT_BEGIN_DECLS
  *  loop  NULL: the running one.
  *  fd    borrowed; blocking.
  *
- *  Returns how many events were written; -ENODATA nothing is recorded, -EBADF; -EPERM, -EXDEV,
- *  -ECHILD.  The loop's thread.  Cost: some 100 ns for each event. */
+ *  Returns how many lines were written; -ENODATA nothing is recorded, -EBADF; -EPERM, -EXDEV,
+ *  -ECHILD.  The loop's thread.  Cost: some 100 ns for each. */
 WEFT_API int64_t weft_record_write(weft_loop *loop, int fd);
 
 /** Adds an event of your own.
