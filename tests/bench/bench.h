@@ -61,7 +61,8 @@ extern const struct bench_workload bench_switch, bench_spawn_await, bench_spawn_
     bench_future_done, bench_future_pair, bench_timeout, bench_cancel_future, bench_cancel_sleep,
     bench_group, bench_lock, bench_event, bench_semaphore, bench_queue_pair, bench_queue_alone,
     bench_select, bench_wakeup_1cpu, bench_wakeup_2cpu, bench_thread_1cpu, bench_thread_2cpu,
-    bench_queue_1cpu, bench_queue_2cpu, bench_startup, bench_process;
+    bench_queue_1cpu, bench_queue_2cpu, bench_startup, bench_process,
+    bench_debug, bench_debug_metrics, bench_debug_turns, bench_debug_record, bench_debug_echo;
 
 /* fibers.c: the plain side of tasks.c. */
 bench_side bench_plain_switch, bench_plain_spawn_await, bench_plain_spawn_many;

@@ -18,7 +18,8 @@ static const struct bench_workload *const workloads[] = {
     &bench_cancel_sleep, &bench_group, &bench_lock, &bench_event, &bench_semaphore,
     &bench_queue_pair, &bench_queue_alone, &bench_select, &bench_wakeup_1cpu, &bench_wakeup_2cpu,
     &bench_thread_1cpu, &bench_thread_2cpu, &bench_queue_1cpu, &bench_queue_2cpu, &bench_startup,
-    &bench_process,
+    &bench_process, &bench_debug, &bench_debug_metrics, &bench_debug_turns, &bench_debug_record,
+    &bench_debug_echo,
 };
 
 enum { WORKLOADS = sizeof workloads / sizeof *workloads };
