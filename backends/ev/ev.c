@@ -209,8 +209,15 @@ static void *host_native(void *be)
     ev_host *host = be;
     if (host->loop != NULL) {
         watch_iterations(host);
+        host->known = true;
     }
     return host->loop;
+}
+
+/* libev does not show what is in a loop; but whoever has something in ours has asked for it. */
+static int host_others(void *be)
+{
+    return ((const ev_host *)be)->known;
 }
 
 static int new_loop(ev_host *host)
@@ -259,7 +266,7 @@ static void end(ev_host *host)
 static int begin(ev_host *host, struct ev_loop *adopt)
 {
     host->armed = host->wanted = WEFT_BACKEND_NEVER;
-    host->spent = false;
+    host->spent = host->known = false;
     host->loop = adopt;
     host->wake_fd = -1;
     ev_io_init(&host->timer, on_timer, -1, EV_READ);
@@ -392,6 +399,7 @@ static const weft_backend_ops host_ops = {
     .guest = host_guest,
     .hold = host_hold,
     .native = host_native,
+    .others = host_others,
 };
 
 WEFT_BACKEND(ev)

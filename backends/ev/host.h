@@ -36,6 +36,7 @@ typedef struct ev_host {
     bool direct;       /* each descriptor is watched */
     bool adopted;      /* the loop is the program's */
     bool held;         /* and we keep it alive */
+    bool known;        /* the program has got hold of it */
     bool running;      /* inside run() */
     bool asked;        /* pump() shall be called at its end */
     bool spent;        /* the timerfd has fired and is readable since */

@@ -307,6 +307,34 @@ static void *host_native(void *be)
     return ((glib_host *)be)->context;
 }
 
+/* Our own descriptors, and GLib's. */
+static int count_own(const glib_host *host)
+{
+    int count = 1 + (host->wake.fd >= 0) + (host->guest.fd >= 0);
+    for (const glib_watch *watch = host->watches; watch != NULL; watch = watch->next) {
+        count++;
+    }
+    return count;
+}
+
+/* What GLib would wait for now: a descriptor or a time that is not ours is somebody else's. */
+static int host_others(void *be)
+{
+    glib_host *host = be, *outer = weft_glib_running;
+    gint priority, milliseconds = -1, count = 0;
+    if (host->context == NULL || !g_main_context_acquire(host->context)) {
+        return 1;
+    }
+    weft_glib_running = host; /* our source shall say what it says in run() */
+    bool ready = g_main_context_prepare(host->context, &priority);
+    if (!ready) {
+        count = g_main_context_query(host->context, G_MAXINT, &milliseconds, NULL, 0);
+    }
+    weft_glib_running = outer;
+    g_main_context_release(host->context);
+    return ready || milliseconds >= 0 || count > count_own(host);
+}
+
 static int open_timer(glib_host *host)
 {
     int r = fine_open(host->core);
@@ -485,6 +513,7 @@ static const weft_backend_ops host_ops = {
     .arm = host_arm,
     .guest = host_guest,
     .native = host_native,
+    .others = host_others,
 };
 
 WEFT_BACKEND(glib)

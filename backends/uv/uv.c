@@ -325,6 +325,47 @@ static void *host_native(void *be)
     return ((uv_host *)be)->uv;
 }
 
+struct search {
+    const uv_host *host;
+    int found;
+};
+
+static int is_ours(const uv_host *host, const uv_handle_t *handle)
+{
+    const void *parts[] = { &host->timer, &host->soon, &host->wake, &host->before, &host->after };
+    for (int i = 0; i < 5; i++) {
+        if (handle == parts[i]) {
+            return 1;
+        }
+    }
+    for (const polled *p = host->watches; p != NULL; p = p->next) {
+        if (handle == (const uv_handle_t *)&p->poll) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void look_at(uv_handle_t *handle, void *arg)
+{
+    struct search *search = arg;
+    if (uv_is_closing(handle) || (uv_is_active(handle) && !is_ours(search->host, handle))) {
+        search->found = 1;
+    }
+}
+
+/* Requests have no handle, and keep the loop alive. */
+static int host_others(void *be)
+{
+    uv_host *host = be;
+    struct search search = { .host = host };
+    uv_walk(host->uv, look_at, &search);
+    uv_unref((uv_handle_t *)&host->wake);
+    search.found |= uv_loop_alive(host->uv) != 0;
+    uv_ref((uv_handle_t *)&host->wake);
+    return search.found;
+}
+
 static int host_probe(char *why, size_t size)
 {
     if (uv_version() < (1u << 16 | 38u << 8)) {
@@ -358,6 +399,7 @@ static const weft_backend_ops host_ops = {
     .guest = weft_uv_guest,
     .hold = host_hold,
     .native = host_native,
+    .others = host_others,
 };
 
 WEFT_BACKEND(uv)

@@ -183,12 +183,20 @@ static bool has_threads(void)
     return count > 1 + weft__watchdog_threads();
 }
 
+/* The loop is the program's to run, or stands on a library's in which others may have something. */
+static bool has_company(const struct weft__loop *loop)
+{
+    if (loop->host.adopted || loop->host.by_fd) {
+        return true;
+    }
+    return loop->backend->ops->run && (!loop->ops->others || loop->ops->others(loop->be));
+}
+
 static bool can_something_happen(struct weft__loop *loop)
 {
-    bool foreign = loop->backend->ops->run || loop->host.adopted || loop->host.by_fd;
-
-    return foreign || weft__timers_next(&loop->timers) != WEFT__NEVER || loop->watches_used ||
-           loop->expected || awaits_signals(loop) || has_threads() || has_handlers(loop);
+    return weft__timers_next(&loop->timers) != WEFT__NEVER || loop->watches_used ||
+           loop->expected || awaits_signals(loop) || has_threads() || has_handlers(loop) ||
+           has_company(loop);
 }
 
 struct waiting {

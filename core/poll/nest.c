@@ -175,6 +175,13 @@ static void *nest_native(void *be)
     return nest->host->native ? nest->host->native(nest->host_be) : NULL;
 }
 
+static int nest_others(void *be)
+{
+    const struct nest *nest = be;
+
+    return nest->host->others ? nest->host->others(nest->host_be) : 1;
+}
+
 const weft_backend_ops weft__nest_ops = {
     .size = sizeof(weft_backend_ops),
     .watch_size = WATCH_SIZE,
@@ -189,4 +196,5 @@ const weft_backend_ops weft__nest_ops = {
     .arm = nest_arm,
     .hold = nest_hold,
     .native = nest_native,
+    .others = nest_others,
 };

@@ -106,6 +106,14 @@ ATTACHED(tasks_run_between_the_hosts_own_work)
     HAPPENED("tick step tick step tick step");
 }
 
+/* Debug mode does not say that nothing can happen: the host can make it. */
+ATTACHED(what_the_host_will_do_is_no_deadlock)
+{
+    EQUAL(weft_debug_set(loop, "deadlock"), 0);
+    EQUAL(run_coro(steps()), 5);
+    HAPPENED("tick step tick step tick step");
+}
+
 static void make_ready(void *unused)
 {
     (void)unused;
@@ -383,6 +391,7 @@ IN_TASK(a_short_sleep_is_short_on_our_own_loop)
 
 #define ATTACH_TESTS                                                         \
     TEST(tasks_run_between_the_hosts_own_work),                              \
+        TEST(what_the_host_will_do_is_no_deadlock),                          \
         TEST(what_a_host_callback_makes_ready_has_its_turn_soon),            \
         TEST(a_host_callback_cancels_a_task),                                \
         TEST(a_busy_loop_does_not_starve_the_host),                          \

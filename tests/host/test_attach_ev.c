@@ -131,6 +131,21 @@ IN_TASK(a_task_uses_the_library_on_our_own_loop)
     EQUAL(weft_await((weft_future *)timer.data), 0);
 }
 
+/* Debug mode does not say that nothing can happen: the library can make it. */
+IN_TASK(what_the_library_will_do_is_no_deadlock)
+{
+    struct ev_loop *native = weft_loop_native(NULL);
+    ev_timer timer;
+
+    EQUAL(weft_debug_set(NULL, "deadlock"), 0);
+    ev_now_update(native);
+    ev_timer_init(&timer, on_native, 0.02, 0.);
+    timer.data = new_future();
+    ev_timer_start(native, &timer);
+    EQUAL(weft_await((weft_future *)timer.data), 0);
+    EQUAL(weft_debug_set(NULL, "0"), 0);
+}
+
 static void break_native(weft_task *task, void *native)
 {
     (void)task;
@@ -163,6 +178,7 @@ static CU_TestInfo tests[] = {
     TEST(the_host_ends_when_its_own_work_has),
     TEST(what_is_held_is_let_go_by_closing),
     TEST(a_task_uses_the_library_on_our_own_loop),
+    TEST(what_the_library_will_do_is_no_deadlock),
     TEST(a_task_may_run_our_own_loop),
     TEST(nobody_waits_for_the_programs_children),
     CU_TEST_INFO_NULL,

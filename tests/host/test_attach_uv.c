@@ -551,6 +551,21 @@ IN_TASK(a_task_uses_the_library_on_our_own_loop)
     EQUAL(weft_sleep(0.001), 0); /* libuv needs an iteration to let go of what lies here */
 }
 
+/* Debug mode does not say that nothing can happen: the library can make it. */
+IN_TASK(what_the_library_will_do_is_no_deadlock)
+{
+    uv_loop_t *native = weft_loop_native(NULL);
+    uv_timer_t timer = { .data = new_future() };
+
+    EQUAL(weft_debug_set(NULL, "deadlock"), 0);
+    uv_timer_init(native, &timer);
+    uv_timer_start(&timer, on_native_timer, 20, 0);
+    uv_unref((uv_handle_t *)&timer); /* it comes all the same */
+    EQUAL(weft_await((weft_future *)timer.data), 0);
+    EQUAL(weft_debug_set(NULL, "0"), 0);
+    EQUAL(weft_sleep(0.001), 0); /* libuv needs an iteration to let go of what lies here */
+}
+
 IN_LOOP(what_is_left_on_our_own_loop_ends_with_it)
 {
     static uv_timer_t timer;
@@ -619,6 +634,7 @@ static CU_TestInfo tests[] = {
     TEST(what_is_no_host_is_refused),
     TEST(each_fault_while_it_lives_in_a_host),
     TEST(a_task_uses_the_library_on_our_own_loop),
+    TEST(what_the_library_will_do_is_no_deadlock),
     TEST(what_is_left_on_our_own_loop_ends_with_it),
     TEST(a_short_sleep_is_short_on_our_own_loop),
     TEST(a_short_sleep_is_short_in_a_host),

@@ -277,6 +277,12 @@ typedef struct weft_backend_ops {
 
     /** With WEFT_BACKEND_COMPLETES. */
     const weft_backend_completions *completions;
+
+    /** A host whose loop is our own, and which is not in run(): whether something of the program's,
+     *  or of a library's, is in it that may call them: a handle, a watcher, a source.  1 also where
+     *  it cannot be ruled out.  Asked by debug mode before it says that nothing can ever happen;
+     *  NULL: it never says so. */
+    int (*others)(void *be);
 } weft_backend_ops;
 
 enum weft_backend_choices {
@@ -324,6 +330,7 @@ WEFT_BACKEND_AT(weft_backend_ops, fork_child, 72);
 WEFT_BACKEND_AT(weft_backend_ops, nest_fd, 88);
 WEFT_BACKEND_AT(weft_backend_ops, guest, 112);
 WEFT_BACKEND_AT(weft_backend_ops, completions, 144);
+WEFT_BACKEND_AT(weft_backend_ops, others, 152);
 WEFT_BACKEND_AT(weft_backend, name, 16);
 WEFT_BACKEND_AT(weft_backend, probe, 48);
 WEFT_BACKEND_AT(weft_backend, library, 64);
