@@ -28,8 +28,8 @@ WEFT__OPENS_IN_CHILD(registry.lock)
 
 /* Debian's packages of the backends that come with weft. */
 static const char *const packages[][2] = {
-    { "ev", "libweft-backend-ev" },         { "glib", "libweft-backend-glib" },
-    { "kqueue", "libweft-backend-kqueue" }, { "uring", "libweft-backend-uring" },
+    { "ev", "libweft-backend-ev" },
+    { "glib", "libweft-backend-glib" },
     { "uv", "libweft-backend-uv" },
 };
 

@@ -105,8 +105,7 @@ static const weft_plugin_core plugin_core = {
 /* Debian's packages of the plugins that come with weft. */
 static const char *package_of(const char *name)
 {
-    return strcmp(name, "tls") == 0      ? "libweft-plugin-tls" :
-           strcmp(name, "resolver") == 0 ? "libweft-plugin-resolver" :
+    return strcmp(name, "resolver") == 0 ? "libweft-plugin-resolver" :
            strcmp(name, "symbols") == 0  ? "libweft-plugin-symbols" :
                                            NULL;
 }

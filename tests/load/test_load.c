@@ -65,7 +65,9 @@ static void what_is_not_there_is_told_with_every_place(void)
     CU_ASSERT(says(WEFT_BACKEND_DIR "/weft-backend-nosuch.so"));
     CU_ASSERT(says("compiled in are epoll, poll, sim"));
     CU_ASSERT(!strstr(weft_error_detail(), "Debian"));
-    FAILS("uring", -ENOENT, "Debian has it in the package libweft-backend-uring");
+    if (access(WEFT_BACKEND_DIR "/weft-backend-ev.so", F_OK) < 0) { /* else: installed here */
+        FAILS("ev", -ENOENT, "Debian has it in the package libweft-backend-ev");
+    }
     setenv("WEFT_BACKEND_PATH", "relative:/nonexistent/c:", 1);
     FAILS("nosuch", -ENOENT, "relative of WEFT_BACKEND_PATH is not an absolute directory");
 }
