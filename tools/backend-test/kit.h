@@ -109,7 +109,8 @@ uint32_t kit_ready(int number);
 /* Whether three looks report nothing for it. */
 bool kit_quiet(int number);
 
-/* The median lateness of one(length) is at most `bound`, and it is never early. */
+/* The median lateness of one(length) is at most `bound`, or that of the system's own sleeps more,
+ * and it is never early. */
 void kit_keeps(int64_t length, int64_t bound, int64_t (*one)(int64_t length));
 
 /* How many descriptors, and threads, this process has. */

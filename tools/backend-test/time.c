@@ -34,32 +34,52 @@ static int compare(const void *one, const void *other)
 
 #define ROUNDS 5 /* on a machine that is busy one of them is good enough */
 
-/* The median lateness of nine deadlines, each `length` away. */
-static int64_t median_lateness(int64_t length, int64_t (*one)(int64_t length))
+/* How late the system lets a thread sleep that long. */
+static int64_t system_lateness(int64_t length)
 {
-    int64_t all[9];
+    struct timespec left = { .tv_sec = length / SECOND, .tv_nsec = length % SECOND };
+    int64_t deadline = kit_clock() + length;
+    int r;
+
+    do {
+        r = nanosleep(&left, &left);
+    } while (r < 0);
+    return kit_clock() - deadline;
+}
+
+/* The median lateness of nine deadlines, each `length` away; `ret_system`: of as many sleeps in
+ * between, and NULL: there are none. */
+static int64_t median_lateness(int64_t length, int64_t (*one)(int64_t length), int64_t *ret_system)
+{
+    int64_t all[9], system[9];
 
     for (int i = 0; i < 9; i++) {
         all[i] = one(length);
         CHECK(all[i] >= 0);
+        system[i] = ret_system ? system_lateness(length) : 0;
     }
     qsort(all, 9, sizeof all[0], compare);
+    qsort(system, 9, sizeof system[0], compare);
+    if (ret_system) {
+        *ret_system = system[4];
+    }
     return all[4];
 }
 
+/* A backend cannot be more punctual than a machine that has other work to do. */
 void kit_keeps(int64_t length, int64_t bound, int64_t (*one)(int64_t length))
 {
-    int64_t median = 0;
+    int64_t median = 0, system = 0;
 
     for (int round = 0; round < ROUNDS; round++) {
-        median = median_lateness(length, one);
-        if (median <= bound) {
+        median = median_lateness(length, one, round ? &system : NULL);
+        if (median <= bound + system) {
             return;
         }
     }
-    kit_note("%lld us are kept with a median lateness of %lld us", (long long)length / 1000,
-             (long long)median / 1000);
-    CHECK(median <= bound);
+    kit_note("%lld us are kept with a median lateness of %lld us, by the system with %lld us",
+             (long long)length / 1000, (long long)median / 1000, (long long)system / 1000);
+    CHECK(median <= bound + system);
 }
 
 static int64_t wait_for(int64_t length)
@@ -409,7 +429,8 @@ static void interrupted_waits(void)
     EQUAL(kit_watch(0, fds[0], WEFT_READABLE), 0);
     sigaction(SIGALRM, &action, NULL);
     setitimer(ITIMER_REAL, &often, NULL);
-    while (kit_clock() < end) {
+    handled = 0;
+    while (kit_clock() < end || (handled <= 10 && kit_clock() < end + 5 * SECOND)) {
         weft_backend_event event;
 
         EQUAL(kit_wait(kit_now() + 20 * MS, &event, 1), 0); /* never -EINTR */
