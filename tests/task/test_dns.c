@@ -55,9 +55,9 @@ IN_TASK(numeric_hosts_need_no_thread)
     EQUAL(info->addresses[0].length, sizeof(struct sockaddr_in));
     SAME(host_of(&info->addresses[0]), "192.0.2.7");
     EQUAL(weft_address_port(&info->addresses[0]), 443);
-    EQUAL(info->canonical_name, NULL);
+    CHECK(info->canonical_name == NULL);
     info = weft_addrinfo_free(info);
-    EQUAL(info, NULL);
+    CHECK(info == NULL);
     info = find("2001:db8::7", NULL, &tcp);
     EQUAL(info->addresses[0].family, AF_INET6);
     SAME(host_of(&info->addresses[0]), "[2001:db8::7]");
@@ -112,7 +112,7 @@ IN_TASK(a_number_of_the_wrong_family_is_no_data)
     EQUAL(weft_getaddrinfo("192.0.2.7", NULL, &options, &info), -EAFNOSUPPORT);
     options = (weft_addrinfo_options){ .type = 99 };
     EQUAL(weft_getaddrinfo("192.0.2.7", NULL, &options, &info), -ESOCKTNOSUPPORT);
-    EQUAL(info, NULL);
+    CHECK(info == NULL);
 }
 
 /* Names. */
@@ -424,8 +424,8 @@ IN_TASK(only_a_task_may_ask)
     EQUAL(weft_getnameinfo(&address, 0, &name), -EINVAL);
     address.length = 129;
     EQUAL(weft_getnameinfo(&address, 0, &name), -EINVAL);
-    EQUAL(weft_addrinfo_free(NULL), NULL);
-    EQUAL(info, NULL);
+    CHECK(weft_addrinfo_free(NULL) == NULL);
+    CHECK(info == NULL);
 }
 
 /* Many. */

@@ -134,7 +134,7 @@ IN_TASK(a_chain_of_aliases_ends_in_the_canonical_name)
     SAME(info->canonical_name, "loom.weft.test");
     info = weft_addrinfo_free(info);
     EQUAL(weft_getaddrinfo("www.weft.test", NULL, &tcp, &info), 0);
-    EQUAL(info->canonical_name, NULL);
+    CHECK(info->canonical_name == NULL);
     weft_addrinfo_free(info);
 }
 
