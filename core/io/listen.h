@@ -48,7 +48,9 @@ static inline bool weft__accept_is_passed_over(int error)
     case ENETDOWN:
     case ENOPROTOOPT:
     case EHOSTDOWN:
+#ifdef ENONET
     case ENONET:
+#endif
     case EHOSTUNREACH:
     case ENETUNREACH: return true;
     default: return false; /* EPERM, a firewall's word, may be said again and again */

@@ -10,8 +10,35 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <sys/sendfile.h>
 #include <time.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/sendfile.h>
+#else
+/* Other systems have another call of this name, or none: through our own memory, piece by piece.
+ * The place in the file moves by what has gone, so what has not is read again. */
+static ssize_t sendfile(int to, int from, off_t *offset, size_t count)
+{
+    char piece[8192];
+    off_t place = offset ? *offset : lseek(from, 0, SEEK_CUR);
+    ssize_t n = -1;
+
+    count = count < sizeof piece ? count : sizeof piece;
+    if (place >= 0) {
+        n = pread(from, piece, count, place);
+    }
+    if (n > 0) {
+        n = write(to, piece, (size_t)n);
+    }
+    if (n > 0 && offset) {
+        *offset += n;
+    } else if (n > 0) {
+        (void)lseek(from, place + n, SEEK_SET);
+    }
+    return n;
+}
+#endif
 
 struct quiet {
     sigset_t pipe, before;

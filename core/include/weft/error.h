@@ -44,6 +44,10 @@
 
 #include <errno.h>
 
+#if !defined(ENODATA) && defined(ENOATTR) /* FreeBSD */
+#define ENODATA ENOATTR
+#endif
+
 WEFT_BEGIN_DECLS
 
 /** Returns what an error means, in the system's words ("Connection refused").
