@@ -10,6 +10,17 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Whether the stack of a task that does not run can be read: where debug/stack.c knows what the
+ * switch has left on it. */
+static inline bool knows_stacks_of_others(void)
+{
+#if (defined(__x86_64__) || defined(__aarch64__)) && !defined(WEFT_FIBER_UCONTEXT)
+    return true;
+#else
+    return false;
+#endif
+}
+
 /* One of the tasks that a report is about, beside the first. */
 struct other {
     char task_name[40], message[80], waiting[40], coro[40], what[40];
