@@ -15,6 +15,9 @@ ssize_t weft_read(int fd, void *buffer, size_t size)
 
 ssize_t weft_readv(int fd, const struct iovec *parts, int count)
 {
+    if (count < 0 || count > IOV_MAX) {
+        return -EINVAL;
+    }
     WEFT__IO_TRY(fd, WEFT_READABLE, readv(fd, parts, count));
 }
 
