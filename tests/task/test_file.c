@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -266,25 +267,37 @@ IN_TASK(others_run_while_a_file_is_waited_for)
     EQUAL(weft_file_close(ends[1]), 0);
 }
 
+WEFT_ASYNC(writes, (int, fd), (const char *, bytes), (size_t, size))
+{
+    return (int)weft_file_write(fd, bytes, size);
+}
+
 IN_TASK(a_cancel_waits_for_what_uses_its_memory_and_gives_the_result)
 {
-    char text[8] = "";
-    int ends[2];
-    weft_task *reader;
+    enum { SIZE = 300000 }; /* more than a pipe holds */
+    char *bytes = calloc(2, SIZE);
+    int ends[2], arrived = 0;
+    weft_task *writer;
 
+    memset(bytes, 'x', SIZE);
     EQUAL(pipe(ends), 0);
-    reader = weft_create_task(reads(ends[0], text, sizeof text), NULL);
-    while (threads() == 1) {
-        weft_sleep(0);
+    writer = weft_create_task(writes(ends[1], bytes, SIZE), NULL);
+    while (ioctl(ends[0], FIONREAD, &arrived) == 0 && arrived == 0) {
+        weft_sleep(0); /* until it has begun */
     }
-    EQUAL(weft_file_fsync(9999), -EBADF); /* the reader's came before this one */
-    EQUAL(weft_task_cancel(reader), 0);
+    EQUAL(weft_task_cancel(writer), 0);
     weft_sleep(0);
-    EQUAL(weft_task_status(reader), -EINPROGRESS);
-    EQUAL(weft_file_write(ends[1], "abc", 3), 3);
-    EQUAL(weft_await(reader), 3);
+    EQUAL(weft_task_status(writer), -EINPROGRESS);
+    for (ssize_t n, at = 0; at < SIZE; at += n) {
+        n = read(ends[0], bytes + SIZE, SIZE);
+        if (!CHECK(n > 0)) {
+            break;
+        }
+    }
+    EQUAL(weft_await(writer), SIZE);
     EQUAL(weft_file_close(ends[0]), 0);
     EQUAL(weft_file_close(ends[1]), 0);
+    free(bytes);
 }
 
 IN_TASK(a_task_that_is_cancelled_does_nothing_but_close)
