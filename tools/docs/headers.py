@@ -56,7 +56,8 @@ class Header:
     @property
     def title(self):
         """The first sentence of the introduction."""
-        return sentences(' '.join(self.intro.split('\n\n')[0].split()))[0].rstrip('.')
+        words = ' '.join(self.intro.split('\n\n')[0].split())
+        return re.split(r'(?<=\.)\s+(?=[A-Z_`])', words)[0].rstrip('.:')
 
 
 def paths(root):
