@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ * What the system says comes back as it is: of paths, files and sockets. */
+#include "tests/task/scratch.h"
+#include "tests/task/transport.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+IN_TASK(paths_that_lead_nowhere)
+{
+    struct stat info;
+    weft_buffer text = { 0 };
+    const char *file = file_of("file", "text"), *loops = scratch("loops"), *full = scratch("full");
+    const char *inside = scratch("full/inside"), *no = scratch("no/such"),
+               *under = scratch("file/x");
+
+    EQUAL(weft_symlink(loops, loops), 0);
+    EQUAL(weft_mkdir(full, 0755), 0);
+    EQUAL(weft_mkdir(inside, 0755), 0);
+    EQUAL(weft_stat(under, &info), -ENOTDIR);
+    EQUAL(weft_symlink("x", no), -ENOENT);
+    EQUAL(weft_readlink(no, &text), -ENOENT);
+    EQUAL(weft_chmod(no, 0644), -ENOENT);
+    EQUAL(weft_file_open(loops, O_RDONLY, 0), -ELOOP);
+    EQUAL(weft_realpath(loops, &text), -ELOOP);
+    EQUAL(weft_rename(file, full), -EISDIR);
+    EQUAL(weft_rename(inside, full), -ENOTEMPTY);
+    EQUAL(weft_unlink(full), -EISDIR);
+    EQUAL(text.len, 0);
+    clear_away(scratch(""));
+    mkdir(scratch(""), 0755);
+}
+
+IN_TASK(files_of_the_wrong_kind)
+{
+    int ends[2], directory = open(scratch(""), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int file = open(file_of("some", "text"), O_RDWR | O_CLOEXEC);
+    char text[8];
+
+    EQUAL(pipe(ends), 0);
+    EQUAL(weft_file_read(directory, text, 1), -EISDIR);
+    EQUAL(weft_file_pread(ends[0], text, 1, 0), -ESPIPE);
+    EQUAL(weft_file_seek(ends[0], 0, SEEK_SET), -ESPIPE);
+    EQUAL(weft_file_seek(file, 100, SEEK_DATA), -ENXIO);
+    EQUAL(weft_file_fsync(ends[0]), -EINVAL);
+    close(ends[0]);
+    EQUAL(weft_file_write(ends[1], "a", 1), -EPIPE);
+    close(ends[1]);
+    close(directory);
+    close(file);
+    EQUAL(weft_access("/proc/version", W_OK), geteuid() ? -EACCES : 0);
+}
+
+/* What is forbidden. */
+
+static char secret[200], foreign[200];
+
+WEFT_ASYNC(is_forbidden)
+{
+    struct stat info;
+    weft_buffer real = { 0 };
+    weft_stream *stream = NULL;
+    char path[300];
+
+    (void)snprintf(path, sizeof path, "%s/x", secret);
+    EQUAL(weft_stat(path, &info), -EACCES);
+    EQUAL(weft_unlink(path), -EACCES);
+    EQUAL(weft_mkdir(path, 0755), -EACCES);
+    EQUAL(weft_makedirs(path, 0755), -EACCES);
+    EQUAL(weft_realpath(path, &real), -EACCES);
+    EQUAL(weft_rename(path, foreign), -EACCES);
+    EQUAL(weft_copy_file(path, foreign, NULL), -EACCES);
+    EQUAL(weft_temp_file(secret), -EACCES);
+    if (watches()) {
+        EQUAL(weft_open_unix_connection(path, NULL, &stream), -EACCES);
+    }
+    return 0;
+}
+
+static weft_coro *forbidden(void)
+{
+    return is_forbidden();
+}
+
+ALONE(what_is_forbidden_is_said)
+{
+    (void)snprintf(secret, sizeof secret, "%s", scratch("secret"));
+    (void)snprintf(foreign, sizeof foreign, "%s", scratch("foreign"));
+    EQUAL(mkdir(secret, 0000), 0); /* his own, and yet */
+    without_rights(forbidden);
+    EQUAL(rmdir(secret), 0);
+}
+
+/* Datagrams. */
+
+IN_TASK(datagrams_that_cannot_go)
+{
+    weft_datagram *socket = NULL, *other = NULL;
+    weft_address local, there, nowhere, six, path;
+    char bytes[8];
+
+    if (!watches()) {
+        return;
+    }
+    EQUAL(weft_address_parse("127.0.0.1", 0, &local), 0);
+    EQUAL(weft_address_parse("::1", 9, &six), 0);
+    EQUAL(weft_address_parse("192.0.2.1", 0, &nowhere), 0);
+    EQUAL(weft_address_unix(scratch("socket"), &path), 0);
+    EQUAL(weft_datagram_open(&nowhere, NULL, NULL, &socket), -EADDRNOTAVAIL);
+    EQUAL(weft_datagram_open(NULL, &path, NULL, &socket), -ENOENT);
+    EQUAL(weft_datagram_open(&local, NULL, NULL, &other), 0);
+    EQUAL(weft_datagram_sockname(other, &there), 0);
+    EQUAL(weft_datagram_send(other, "a", 1), -EDESTADDRREQ);
+    EQUAL(weft_datagram_join(other, &six, NULL), -EAFNOSUPPORT);
+    EQUAL(weft_datagram_open(NULL, &there, NULL, &socket), 0);
+    weft_datagram_close(other);
+    EQUAL(weft_datagram_send(socket, "a", 1), 1);
+    EQUAL(weft_datagram_recv(socket, bytes, 1), -ECONNREFUSED);
+    weft_datagram_close(socket);
+}
+
+static CU_TestInfo tests[] = {
+    TEST(paths_that_lead_nowhere),
+    TEST(files_of_the_wrong_kind),
+    TEST(what_is_forbidden_is_said),
+    TEST(datagrams_that_cannot_go),
+    CU_TEST_INFO_NULL,
+};
+
+TASK_MAIN(system_errors, tests)
