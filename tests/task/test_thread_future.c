@@ -141,11 +141,13 @@ ALONE(a_cancel_reaches_the_task)
 {
     struct gate gate = GATE;
     weft_thread_future *future;
+    int again;
 
     begin_other();
     future = ask(waits_for_gate(&gate));
     EQUAL(weft_thread_future_cancel(future), 0);
-    EQUAL(weft_thread_future_cancel(future), 0);
+    again = weft_thread_future_cancel(future);
+    CHECK(again == 0 || again == -EALREADY); /* the other thread may have been quick */
     EQUAL(weft_thread_future_wait(future, 60, NULL), 0);
     EQUAL(weft_thread_future_cancelled(future), true);
     EQUAL(weft_thread_future_cancel(future), -EALREADY);
