@@ -49,7 +49,7 @@ WEFT__HIDDEN void weft__fiber_swap(struct weft__fiber *from, struct weft__fiber 
 
 /* A fiber will be continued soon: begins to bring the innermost part of its stack into the cache,
  * for the stacks of many that wait lie far apart.  A hint of a few instructions. */
-static inline void weft__fiber_expect(const struct weft__fiber *fiber)
+static WEFT__INLINE void weft__fiber_expect(const struct weft__fiber *fiber)
 {
     for (size_t at = 0; at < 512; at += 64) {
         __builtin_prefetch((const char *)fiber->sp + at, 1);

@@ -82,7 +82,6 @@ uint32_t weft__watch_wake(struct weft__loop *loop, struct weft__watch *watch, ui
             waiter = watch->waiters; /* whoever was told has left other places, too */
         } else {
             waiter->is_done = true;
-            weft__fiber_expect(&waiter->task->fiber);
             weft__wake_on(loop, waiter->task, 0);
             waiter = next;
         }
@@ -148,6 +147,28 @@ static inline int begin(struct weft__loop *loop, int fd, uint32_t events,
     return events & WEFT__FD_DRAINED && watch->is_odd ? 1 : 0;
 }
 
+/* Who waits for a descriptor leaves to somebody who makes a system call.  Meanwhile the stack of
+ * the next one behind comes into the cache, and the task behind that: of many that are ready they
+ * lie far apart.  Inlined always: to GCC a function that only prefetches does nothing. */
+static WEFT__INLINE void look_ahead(const struct weft__loop *loop)
+{
+    const struct weft__item *next = loop->first ? loop->first->next : NULL;
+
+    if (!next) {
+        return;
+    }
+    if (next->kind == WEFT__ITEM_TASK) {
+        weft__fiber_expect(&WEFT__CONTAINER(next, struct weft__task, item)->fiber);
+    }
+    if (next->next) {
+        const char *item = (const char *)next->next;
+
+        __builtin_prefetch(item - 64, 1);
+        __builtin_prefetch(item, 1);
+        __builtin_prefetch(item + 64, 1);
+    }
+}
+
 int weft__fd_wait_in(struct weft__task *task, int fd, uint32_t events)
 {
     struct weft__fd_waiter waiter = { .task = task, .events = events };
@@ -164,6 +185,7 @@ int weft__fd_wait_in(struct weft__task *task, int fd, uint32_t events)
         return r < 0 ? r : 0; /* without giving way: the number must stay the same file's */
     }
     push(watch, &waiter);
+    look_ahead(loop);
     r = weft__task_park(task, &wait_fd, &waiter);
     if (waiter.watch) {
         waiter.watch->look = loop->looks;
