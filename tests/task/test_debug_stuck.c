@@ -77,7 +77,7 @@ IN_TASK(the_same_with_a_timeout_opens_by_itself)
     free_locks();
     watch_for("deadlock");
     left = named(takes_both(&left_lock, &right_lock, 0.01), "left");
-    right = named(takes_both(&right_lock, &left_lock, 0.02), "right");
+    right = named(takes_both(&right_lock, &left_lock, 10), "right");
     EQUAL(weft_await(left), -ETIMEDOUT);
     EQUAL(weft_await(right), 0);
     SILENT();

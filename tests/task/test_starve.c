@@ -3,12 +3,21 @@
 #include "tests/task/task.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #define LIMIT 2000000 /* turns after which somebody has starved */
 
 static bool served; /* what the greedy ones wait for */
 static long turns;
+static atomic_bool comes = true; /* false: a thread is still on its way, and turns do not count */
+
+/* A greedy one has another turn: whether it should. */
+static bool goes_on(void)
+{
+    turns += atomic_load(&comes);
+    return !served && turns < LIMIT;
+}
 
 static void serve(void *unused)
 {
@@ -20,14 +29,14 @@ static void serve(void *unused)
 
 static void reschedule(void *unused)
 {
-    if (!served && ++turns < LIMIT) {
+    if (goes_on()) {
         EQUAL(weft_loop_call_soon(NULL, reschedule, unused, NULL), 0);
     }
 }
 
 WEFT_ASYNC(yields_only)
 {
-    while (!served && ++turns < LIMIT) {
+    while (goes_on()) {
         weft_sleep(0);
     }
     return 0;
@@ -35,7 +44,7 @@ WEFT_ASYNC(yields_only)
 
 WEFT_ASYNC(awaits_done_things_only)
 {
-    while (!served && ++turns < LIMIT) {
+    while (goes_on()) {
         weft_future *future = NULL;
 
         EQUAL(weft_future_new(NULL, &future), 0);
@@ -49,7 +58,7 @@ WEFT_ASYNC(awaits_done_tasks_only)
 {
     static const weft_task_options eager = { .eager_start = true };
 
-    while (!served && ++turns < LIMIT) {
+    while (goes_on()) {
         EQUAL(weft_await(weft_create_task(gives(0), &eager)), 0);
     }
     return 0;
@@ -57,7 +66,7 @@ WEFT_ASYNC(awaits_done_tasks_only)
 
 WEFT_ASYNC(makes_tasks_only)
 {
-    while (!served && ++turns < LIMIT) {
+    while (goes_on()) {
         EQUAL(weft_await(weft_create_task(gives(0), NULL)), 0);
     }
     return 0;
@@ -66,7 +75,7 @@ WEFT_ASYNC(makes_tasks_only)
 WEFT_ASYNC(is_cancelled_and_looks_away)
 {
     EQUAL(weft_task_cancel(weft_current_task()), 0);
-    while (!served && ++turns < LIMIT) {
+    while (goes_on()) {
         weft_sleep(1);
     }
     return 0;
@@ -168,6 +177,7 @@ IN_TASK(a_descriptor_is_looked_at)
 static void *post(void *unused)
 {
     EQUAL(weft_loop_call_soon_threadsafe(loop, serve, NULL, NULL), 0);
+    atomic_store(&comes, true);
     return unused;
 }
 
@@ -176,6 +186,7 @@ IN_TASK(another_thread_is_heard)
     for (enum greed greed = CALLBACK; greed < GREEDS; greed++) {
         pthread_t thread;
 
+        atomic_store(&comes, false);
         EQUAL(pthread_create(&thread, NULL, post, NULL), 0);
         be_greedy(greed);
         pthread_join(thread, NULL);
