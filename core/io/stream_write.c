@@ -343,6 +343,34 @@ static ssize_t send_file(struct weft__stream *stream, struct weft__task *task, i
     return n;
 }
 
+/* All of them.  Gives way in between, for whom it goes to may never be slow: then the stream may be
+ * closed.  0, or what stopped it; `*sent` is raised, `*offset` moved on. */
+static int send_file_all(struct weft__stream *stream, struct weft__task *task, int from,
+                         off_t *offset, size_t count, size_t *sent)
+{
+    int r = 0;
+
+    while (r == 0 && *sent < count) {
+        ssize_t n = send_file(stream, task, from, offset, count - *sent);
+
+        if (n == 0) {
+            break;
+        }
+        if (n > 0) {
+            *sent += (size_t)n;
+            weft__task_spend_turn(task);
+            if (*sent < count) {
+                r = stream->is_closed ? -EBADF : task->cancelled ? -ECANCELED : 0;
+            }
+        } else if (n == -EAGAIN) {
+            r = weft__stream_wait(stream, task, WEFT_WRITABLE);
+        } else if (n != -EINTR) {
+            r = (int)n;
+        }
+    }
+    return r;
+}
+
 ssize_t weft_stream_sendfile(weft_stream *handle, int from, off_t *offset, size_t count)
 {
     int r = 0;
@@ -350,7 +378,6 @@ ssize_t weft_stream_sendfile(weft_stream *handle, int from, off_t *offset, size_
     struct weft__stream *stream = weft__stream_begin(handle, &task, &r);
     off_t at = offset ? *offset : 0;
     size_t sent = 0;
-    ssize_t n = 1;
 
     if (!stream) {
         return r;
@@ -363,17 +390,7 @@ ssize_t weft_stream_sendfile(weft_stream *handle, int from, off_t *offset, size_
         return r;
     }
     stream->pins++;
-    while (r == 0 && n > 0 && sent < count) {
-        n = send_file(stream, task, from, &at, count - sent);
-        if (n > 0) {
-            sent += (size_t)n;
-        } else if (n == -EAGAIN || n == -EINTR) {
-            r = n == -EAGAIN ? weft__stream_wait(stream, task, WEFT_WRITABLE) : 0;
-            n = 1;
-        } else {
-            r = (int)n;
-        }
-    }
+    r = send_file_all(stream, task, from, &at, count, &sent);
     if (offset) {
         *offset = at;
     } else if (sent) {
@@ -385,6 +402,8 @@ ssize_t weft_stream_sendfile(weft_stream *handle, int from, off_t *offset, size_
         }
         weft__stream_unlock(stream);
     }
-    weft__task_spend_turn(task);
+    if (!sent) {
+        weft__task_spend_turn(task);
+    }
     return r < 0 && (!sent || r != -ECANCELED) ? r : (ssize_t)sent;
 }

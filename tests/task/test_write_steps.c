@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Streams written, cancelled at every step: a write happens whole or not at all, however it comes
  * out, and in its order. */
+#include "tests/task/net.h"
 #include "tests/task/steps.h"
 #include "tests/task/transport.h"
 
@@ -301,6 +302,38 @@ WEFT_ASYNC(sends_from_where_a_file_stands)
     return sends_by(false);
 }
 
+/* A file that is never waited for: others have their turns, and one of them is a cancel. */
+
+#define LARGE (1 << 26)
+
+WEFT_ASYNC(sends_to_nowhere, (int, file), (ssize_t *, ret_sent))
+{
+    weft_stream *stream;
+    off_t offset = 0;
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    EQUAL(weft_stream_open_fd(nowhere, NULL, &stream), 0);
+    *ret_sent = weft_stream_sendfile(stream, file, &offset, SIZE_MAX);
+    EQUAL(offset, *ret_sent);
+    return weft_stream_close(stream);
+}
+
+ON_REAL(a_large_file_for_somebody_fast_keeps_nobody_waiting)
+{
+    int file = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    ssize_t sent = -1;
+    weft_task *task;
+
+    EQUAL(ftruncate(file, LARGE), 0);
+    task = weft_create_task(sends_to_nowhere(file, &sent), NULL);
+    give_way(3);
+    CHECK(!weft_task_done(task));
+    EQUAL(weft_task_cancel(task), 0);
+    EQUAL(weft_await(task), 0);
+    CHECK(sent > 0 && sent < LARGE);
+    close(file);
+}
+
 /* Each through memory on all backends, and through a socket where there are some. */
 #define AT_EVERY_STEP_OF(scenario)                           \
     do {                                                     \
@@ -350,6 +383,7 @@ static CU_TestInfo tests[] = {
     TEST(a_cancelled_write_stays_out_of_those_of_others),
     TEST(a_cancelled_close_frees_all),
     TEST(a_cancelled_sendfile_knows_how_much_it_sent),
+    TEST(a_large_file_for_somebody_fast_keeps_nobody_waiting),
     CU_TEST_INFO_NULL,
 };
 
