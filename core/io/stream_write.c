@@ -11,7 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 #include <weft/coro.h>
+#include <weft/scope.h>
 
+#define PATIENCE 0.5 /* seconds to send what is queued in a task that was cancelled */
 #define AT_ONCE 16 /* parts that a write takes to the system in one call */
 
 static const struct weft__wait wait_writers = { "stream to write", weft__waitq_interrupt };
@@ -110,7 +112,9 @@ static int cannot_write(struct weft__stream *stream, int r)
     return stream->write_error;
 }
 
-/* Sends what is queued, as the holder of the right to write. */
+/* Sends what is queued, as the holder of the right to write.  Its writer was told that it is
+ * written: who cancels all tasks there are, as the end of a run does, leaves it some time yet.  A
+ * close or an abort ends it at once. */
 WEFT_ASYNC(send_queue, (struct weft__stream *, stream))
 {
     int r = 0;
@@ -118,10 +122,14 @@ WEFT_ASYNC(send_queue, (struct weft__stream *, stream))
     struct iovec part = { .iov_base = stream->out + stream->out_at,
                           .iov_len = stream->out_len - stream->out_at };
     struct rest rest = { .parts = &part, .count = 1 };
-    bool begun = false;
+    weft_shield shield;
+    bool begun = false, is_shielded = weft_shield_enter(&shield, PATIENCE) == 0;
 
     if (!stream->is_closed) {
         r = send_all(stream, task, &rest, &begun);
+    }
+    if (is_shielded) {
+        (void)weft_shield_exit(&shield, 0);
     }
     if (!weft__stream_unpin(stream)) {
         return 0;

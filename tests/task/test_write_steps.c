@@ -302,6 +302,62 @@ WEFT_ASYNC(sends_from_where_a_file_stands)
     return sends_by(false);
 }
 
+/* Whoever cancels all tasks that there are, as the end of a run does, finds the one that sends what
+ * a cancelled write has left. */
+WEFT_ASYNC(is_cancelled_while_writing)
+{
+    char block[1000];
+    weft_timeout limit;
+
+    memset(block, 'q', sizeof block);
+    EQUAL(weft_timeout_enter(&limit, 0.001), 0);
+    EQUAL(weft_stream_write(ends[0], block, sizeof block), sizeof block); /* the rest is queued */
+    EQUAL(weft_timeout_exit(&limit, 0), 0);
+    expect(block, sizeof block);
+    return 0;
+}
+
+/* Leaves something queued, and cancels who is to send it. */
+static void queue_and_cancel(void)
+{
+    weft_task *all[8];
+    int64_t n;
+
+    through_memory = true;
+    EQUAL(open_ends(), 0);
+    EQUAL(weft_await(weft_create_task(is_cancelled_while_writing(), NULL)), 0);
+    n = weft_all_tasks(NULL, all, 8);
+    EQUAL(n, 2);
+    for (int i = 0; i < n; i++) {
+        if (all[i] != weft_current_task()) {
+            EQUAL(weft_task_cancel(all[i]), 0);
+        }
+    }
+}
+
+IN_TASK(what_is_queued_is_sent_though_all_are_cancelled)
+{
+    weft_task *reader;
+
+    queue_and_cancel();
+    weft_sleep(0.001);
+    reader = weft_create_task(reads_to_the_end(), NULL);
+    EQUAL(write_piece(0), 0);
+    close_and_compare(reader, 0);
+}
+
+IN_TASK(what_nobody_reads_ends_some_time_after_a_cancel)
+{
+    double began = weft_loop_time(NULL);
+
+    queue_and_cancel();
+    EQUAL(weft_stream_drain(ends[0]), -ECANCELED); /* it is lost, and that is told */
+    CHECK(weft_loop_time(NULL) - began < 0.9);
+    EQUAL(weft_all_tasks(NULL, NULL, 0), 1);
+    EQUAL(weft_stream_close(ends[0]), 0);
+    EQUAL(weft_stream_close(ends[1]), 0);
+}
+
 /* A file that is never waited for: others have their turns, and one of them is a cancel. */
 
 #define LARGE (1 << 26)
@@ -383,6 +439,8 @@ static CU_TestInfo tests[] = {
     TEST(a_cancelled_write_stays_out_of_those_of_others),
     TEST(a_cancelled_close_frees_all),
     TEST(a_cancelled_sendfile_knows_how_much_it_sent),
+    TEST(what_is_queued_is_sent_though_all_are_cancelled),
+    TEST(what_nobody_reads_ends_some_time_after_a_cancel),
     TEST(a_large_file_for_somebody_fast_keeps_nobody_waiting),
     CU_TEST_INFO_NULL,
 };
