@@ -68,14 +68,14 @@ static void rested(void *arg)
     }
 }
 
-/* There is no descriptor or memory for one more. */
+/* There is no descriptor or memory for one more.  Whoever hears of that may free the listener. */
 static void take_rest(struct weft__listener *l, int error)
 {
-    report(l, error, "cannot accept a connection, and rests for a second");
     if (!l->rest) { /* without memory for a timer it tries again at once */
         (void)weft_loop_call_later(weft__loop_handle(l->loop), REST, rested, l, &l->rest);
     }
     (void)watch_doors(l); /* it asks for less */
+    report(l, error, "cannot accept a connection, and rests for a second");
 }
 
 /* The factory may close or free the listener. */
@@ -151,7 +151,7 @@ static void accept_some(void *arg)
         (void)watch_doors(l); /* it asks for less */
     }
     door->busy = false;
-    if (!l) {
+    if (!door->listener) {
         free_door(door);
     }
 }

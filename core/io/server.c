@@ -196,9 +196,15 @@ static int64_t wait_until_gone(struct weft__server *server, struct weft__task *t
     return farewell.count;
 }
 
-/* Whether the task is one of the server's own. */
-static bool is_client(const struct weft__server *server, const struct weft__task *task)
+/* Whether the task is one of the server's own, which cannot wait for its own end: that of a
+ * handler, or one that accepts, in which the exception handler may run. */
+static bool is_own(const struct weft__server *server, const struct weft__task *task)
 {
+    for (const struct weft__server_door *door = server->doors; door; door = door->next) {
+        if (door->task == task) {
+            return true;
+        }
+    }
     for (struct weft__list *link = server->clients.next; link != &server->clients;
          link = link->next) {
         if (WEFT__CONTAINER(link, struct weft__stream, client)->server_task == task) {
@@ -274,7 +280,7 @@ static struct weft__server *begin(weft_server *handle, struct weft__task **ret_t
         *ret_error = weft__misuse(*ret_error);
         return NULL;
     }
-    if (is_client(server, *ret_task)) {
+    if (is_own(server, *ret_task)) {
         *ret_error = -EDEADLK;
         return NULL;
     }
@@ -378,7 +384,7 @@ int weft_server_close(weft_server *handle)
         return handle ? r : 0;
     }
     task = weft__self(&self);
-    if (task && is_client(server, task)) {
+    if (task && is_own(server, task)) {
         return -EDEADLK;
     }
     if (server->pins) {

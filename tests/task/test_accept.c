@@ -83,6 +83,90 @@ WATCHED(a_listener_passes_over_connections_that_failed)
     weft_listener_free(listener);
 }
 
+/* Stands in a listener's queue, and is reset when that closes. */
+static int knock_at(int port)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EQUAL(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+    return fd;
+}
+
+static int heard; /* reports */
+
+/* Whoever hears that nobody can be accepted may free the listener, and start another. */
+
+static struct seen first, second;
+static weft_listener *the_listener;
+
+static void start_again(weft_loop *on, const weft_report *report, void *unused)
+{
+    (void)on, (void)unused;
+    heard++;
+    EQUAL(report->status, -EMFILE);
+    the_listener = weft_listener_free(the_listener);
+    refuse(NULL, 0);
+    EQUAL(weft_loop_create_server(NULL, &noting, &second, "127.0.0.1", 0, NULL, &the_listener), 0);
+}
+
+WATCHED(a_listener_may_be_freed_when_it_reports)
+{
+    weft_stream *client;
+    double began;
+    int fd;
+
+    heard = 0;
+    first = second = (struct seen){ .quiet = true };
+    EQUAL(weft_loop_create_server(NULL, &noting, &first, "127.0.0.1", 0, NULL, &the_listener), 0);
+    EQUAL(weft_loop_set_exception_handler(NULL, start_again, NULL), 0);
+    refuse_always(EMFILE);
+    fd = knock_at(weft_listener_port(the_listener));
+    UNTIL(heard, 1);
+    close(fd);
+    EQUAL(weft_loop_set_exception_handler(NULL, keep_report, NULL), 0);
+    began = weft_loop_time(NULL);
+    client = connect_to(weft_listener_port(the_listener));
+    UNTIL(second.made, 1);
+    CHECK(weft_loop_time(NULL) - began < 0.5); /* the rest was the other one's */
+    EQUAL(first.made, 0);
+    EQUAL(weft_stream_close(client), 0);
+    UNTIL(second.lost, 1);
+    weft_listener_free(the_listener);
+}
+
+/* Who hears it of a server stands in the task that accepts, which cannot wait for its own end. */
+
+static int closing;
+
+static void close_from_within(weft_loop *on, const weft_report *report, void *unused)
+{
+    (void)on, (void)unused, (void)report;
+    heard++;
+    closing = weft_server_close(server);
+    EQUAL(weft_server_drain(server, 1), -EDEADLK);
+    EQUAL(weft_server_stop(server), 0);
+}
+
+WATCHED(a_server_cannot_be_closed_by_the_task_that_accepts)
+{
+    int fd;
+
+    heard = 0;
+    start();
+    EQUAL(weft_loop_set_exception_handler(NULL, close_from_within, NULL), 0);
+    refuse_always(EMFILE);
+    fd = knock_at(weft_server_port(server));
+    UNTIL(heard, 1);
+    EQUAL(weft_loop_set_exception_handler(NULL, keep_report, NULL), 0);
+    EQUAL(closing, -EDEADLK);
+    EQUAL(weft_server_serve_forever(server), 0); /* it was stopped */
+    close(fd);
+    EQUAL(weft_server_close(server), 0);
+    refuse(NULL, 0);
+}
+
 WATCHED(a_call_passes_over_connections_that_failed)
 {
     int listening = weft_socket(AF_INET, SOCK_STREAM, 0), client, accepted;
@@ -202,6 +286,8 @@ WATCHED(an_address_that_is_found_twice_is_listened_at_once)
 static CU_TestInfo tests[] = {
     TEST(a_server_passes_over_connections_that_failed),
     TEST(a_listener_passes_over_connections_that_failed),
+    TEST(a_listener_may_be_freed_when_it_reports),
+    TEST(a_server_cannot_be_closed_by_the_task_that_accepts),
     TEST(a_call_passes_over_connections_that_failed),
     TEST(what_a_firewall_refuses_is_told_once_and_nobody_spins),
     TEST(a_socket_that_accepts_no_more_is_closed_and_others_go_on),
