@@ -29,6 +29,7 @@ struct weft__endpoint {
     bool to_make, to_lose, closing, lost, paused, has_peer;
     weft_address peer;
     size_t low, high, waiting; /* bytes */
+    weft_handle *pause; /* until it tries again to send what is kept; NULL: none */
     struct weft__kept_datagram *first, **last;
     struct weft__vars *vars;
     struct weft__task *maker;

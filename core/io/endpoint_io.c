@@ -9,6 +9,7 @@
 
 #define BATCH 16      /* datagrams at a turn */
 #define LARGEST 65536 /* bytes of one; of the room only what is used is memory */
+#define PAUSE 0.001   /* seconds until a Unix socket that was full is tried again */
 #define OVERHEAD 8    /* counted for each that is kept, as asyncio does */
 
 /* ---- receiving ---- */
@@ -100,12 +101,38 @@ void weft__endpoint_drop_kept(struct weft__endpoint *e)
     }
     e->last = &e->first;
     e->waiting = 0;
+    if (e->pause) {
+        (void)weft_handle_cancel(e->pause);
+        e->pause = weft_handle_unref(e->pause);
+    }
 }
 
 static int watch(struct weft__endpoint *e)
 {
     return weft__channel_ask(&e->channel, (e->closing ? 0u : WEFT_READABLE) |
-                                              (e->first ? WEFT_WRITABLE : 0u));
+                                              (e->first && !e->pause ? WEFT_WRITABLE : 0u));
+}
+
+static void go_on(void *arg)
+{
+    struct weft__endpoint *e = arg;
+    int r;
+
+    e->pause = weft_handle_unref(e->pause);
+    r = watch(e);
+    if (r < 0) {
+        weft__endpoint_fail(e, r);
+    }
+}
+
+/* There is no room.  The queue of a Unix socket may be full, of which senders are not told: they
+ * can write, and fail again. */
+static void wait_for_room(struct weft__endpoint *e)
+{
+    if (e->first->has_to && e->first->to.family == AF_UNIX && !e->pause &&
+        weft_loop_call_later(weft__loop_handle(e->soon.loop), PAUSE, go_on, e, &e->pause) == 0) {
+        (void)watch(e); /* it asks for less */
+    }
 }
 
 static int send_one(struct weft__endpoint *e, const void *data, size_t size, const weft_address *to)
@@ -147,6 +174,7 @@ static void flush(struct weft__endpoint *e)
         int r = send_one(e, kept->data, kept->size, kept->has_to ? &kept->to : NULL);
 
         if (r == -EAGAIN) {
+            wait_for_room(e);
             break;
         }
         e->first = kept->next;
