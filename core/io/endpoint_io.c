@@ -186,6 +186,9 @@ static void flush(struct weft__endpoint *e)
             break; /* the rest at the next turn: the protocol may have closed */
         }
     }
+    if (e->to_lose) {
+        return;
+    }
     check_low(e);
     if (!e->first && e->closing) {
         weft__endpoint_fail(e, 0);

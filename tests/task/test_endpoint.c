@@ -260,6 +260,32 @@ WATCHED(nobody_spins_while_a_queue_is_full)
     close(fd);
 }
 
+static void abort_on_error(weft_datagram_transport *transport, int error, void *self)
+{
+    error_received(transport, error, self);
+    EQUAL(weft_datagram_transport_abort(transport), 0);
+}
+
+/* Nothing is resumed that was aborted. */
+WATCHED(an_abort_while_it_sends_is_the_end)
+{
+    static const weft_datagram_protocol aborting = { .size = sizeof aborting,
+                                                     .connection_made = made,
+                                                     .error_received = abort_on_error,
+                                                     .pause_writing = pause_writing,
+                                                     .resume_writing = resume_writing,
+                                                     .connection_lost = lost };
+    struct heard a = { .quiet = true };
+    weft_address to;
+    int fd;
+
+    (void)fill_up(&aborting, &a, &fd, &to);
+    close(fd); /* what is kept has nobody to go to */
+    UNTIL(a.lost, 1);
+    EQUAL(a.errors, 1);
+    EQUAL(a.resumes, 0);
+}
+
 WATCHED(an_abort_drops_what_is_kept)
 {
     struct heard a = { .quiet = true };
@@ -386,6 +412,7 @@ static CU_TestInfo tests[] = {
     TEST(errors_are_told_and_the_endpoint_goes_on),
     TEST(what_does_not_fit_is_kept_and_sent_in_order),
     TEST(nobody_spins_while_a_queue_is_full),
+    TEST(an_abort_while_it_sends_is_the_end),
     TEST(an_abort_drops_what_is_kept),
     TEST(bad_input_is_refused),
     TEST(each_is_lost_when_its_loop_closes),
