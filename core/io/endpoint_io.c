@@ -35,7 +35,9 @@ static void deliver(struct weft__endpoint *e, struct arrival *a, int count)
         a->from[i].family = a->from[i].length >= sizeof(sa_family_t) ?
                                 a->from[i].sockaddr.sa_family :
                                 AF_UNIX;
-        if (e->protocol->datagram_received) {
+        if (a->headers[i].msg_hdr.msg_flags & MSG_TRUNC) { /* only a Unix socket's can be */
+            error_received(e, -EMSGSIZE);
+        } else if (e->protocol->datagram_received) {
             e->protocol->datagram_received(weft__endpoint_handle(e), a->pieces[i].iov_base,
                                            a->headers[i].msg_len, &a->from[i], e->self);
         }

@@ -186,6 +186,31 @@ WATCHED(errors_are_told_and_the_endpoint_goes_on)
     UNTIL(a.lost, 1);
 }
 
+/* Unix sockets take more at once than UDP, and than there is room for. */
+WATCHED(what_is_too_large_to_be_received_is_told_and_never_cut)
+{
+    static char large[100000];
+    struct heard a = { .quiet = true };
+    weft_datagram_transport *at;
+    weft_datagram *from;
+    weft_address name, to;
+
+    EQUAL(weft_address_unix("", &name), 0);
+    at = endpoint(&a, &name, NULL);
+    to = address_of(at);
+    EQUAL(weft_datagram_open(NULL, &to, NULL, &from), 0);
+    EQUAL(weft_datagram_send(from, large, 65536), 65536);
+    EQUAL(weft_datagram_send(from, large, sizeof large), sizeof large);
+    EQUAL(weft_datagram_send(from, "x", 1), 1);
+    UNTIL(a.count, 2);
+    EQUAL(a.bytes, 65537);
+    EQUAL(a.errors, 1);
+    EQUAL(a.error, -EMSGSIZE);
+    weft_datagram_close(from);
+    EQUAL(weft_datagram_transport_close(at), 0);
+    UNTIL(a.lost, 1);
+}
+
 /* A Unix socket whose queue is full. */
 
 WATCHED(what_does_not_fit_is_kept_and_sent_in_order)
@@ -410,6 +435,7 @@ static CU_TestInfo tests[] = {
     TEST(datagrams_come_as_calls_in_their_order),
     TEST(many_are_received_in_batches),
     TEST(errors_are_told_and_the_endpoint_goes_on),
+    TEST(what_is_too_large_to_be_received_is_told_and_never_cut),
     TEST(what_does_not_fit_is_kept_and_sent_in_order),
     TEST(nobody_spins_while_a_queue_is_full),
     TEST(an_abort_while_it_sends_is_the_end),

@@ -36,8 +36,9 @@ typedef struct weft_datagram_protocol {
     void (*datagram_received)(weft_datagram_transport *transport, const void *data, size_t size,
                               const weft_address *from, void *self);
 
-    /** Something that was sent did not go, or the network reports an error (-ECONNREFUSED ...); the
-     *  endpoint goes on. */
+    /** Something that was sent did not go, or the network reports an error (-ECONNREFUSED ...), or
+     *  a datagram of more than 64 KiB has come (Unix) and is dropped: -EMSGSIZE; the endpoint goes
+     *  on. */
     void (*error_received)(weft_datagram_transport *transport, int error, void *self);
 
     /** More than the high-water mark waits to be sent; no more than the low-water mark does. */
