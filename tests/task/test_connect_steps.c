@@ -202,6 +202,39 @@ WEFT_ASYNC(looks_up)
     return r;
 }
 
+/* Those that serve at a name look it up, too. */
+
+static weft_coro *says_nothing(weft_stream *peer, void *user)
+{
+    (void)peer, (void)user;
+    return gives(0);
+}
+
+static const weft_protocol silent = { .size = sizeof silent };
+
+WEFT_ASYNC(serves_a_name)
+{
+    weft_server *server = NULL;
+    weft_listener *other = NULL;
+    weft_transport *transport = NULL;
+    int r = weft_start_server(says_nothing, NULL, "both.test", 0, NULL, &server);
+
+    CHECK((r == 0) == (server != NULL));
+    r = r < 0 ? r : weft_loop_create_server(NULL, &silent, NULL, "both.test", 0, NULL, &other);
+    if (r == 0) {
+        r = weft_loop_create_connection(NULL, &silent, NULL, "both.test", weft_listener_port(other),
+                                        NULL, &transport);
+    }
+    if (transport) {
+        weft_transport_abort(transport);
+    }
+    weft_listener_abort_clients(other);
+    weft_listener_free(other);
+    weft_server_close(server);
+    weft_sleep(0);
+    return r;
+}
+
 /* A thread whose answer nobody waits for may outlive the loop, but not the process's threads. */
 static int threads_before;
 
@@ -254,6 +287,7 @@ ALONE(a_cancel_at_any_step_of_opening_a_name_leaves_nothing)
 {
     if (watches()) {
         with_threads(opens_a_name, "opens_a_name");
+        with_threads(serves_a_name, "serves_a_name");
     }
 }
 
