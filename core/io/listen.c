@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/mem.h"
+#include "core/io/try.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -104,6 +105,7 @@ int weft__listen(const weft_address *address, const struct weft__listen_options 
     if (bound.fd < 0) {
         return failed(-errno, what, address);
     }
+    (void)weft__io_fresh(bound.fd);
     r = set_options(bound.fd, address->family, options);
     if (r == 0 && path) {
         remove_stale(path);

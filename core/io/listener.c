@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/mem.h"
+#include "core/io/try.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -118,7 +119,7 @@ static int accept_one(struct weft__door *door)
 
     if (fd >= 0) {
         peer.family = peer.sockaddr.sa_family;
-        welcome(door, fd, &peer);
+        welcome(door, weft__io_fresh(fd), &peer);
         return 0;
     }
     return weft__accept_is_passed_over(errno) ? 0 : -errno;

@@ -35,7 +35,6 @@ static int add(struct weft__server *server, const weft_address *address,
     if (r < 0) {
         return r;
     }
-    (void)weft__io_fresh(bound.fd);
     r = weft__server_add(server, &bound, address->family != AF_UNIX);
     if (r < 0) {
         weft__bound_close(&bound, false);

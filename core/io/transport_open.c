@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/base/mem.h"
 #include "core/io/transport_open.h"
+#include "core/io/try.h"
 
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -117,7 +118,7 @@ static int open_again(int fd, bool is_socket, int mode)
         snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
         own = WEFT__SYS(open(path, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
     }
-    return own < 0 ? -errno : own;
+    return own < 0 ? -errno : weft__io_fresh(own);
 }
 
 static int begin_pipe(struct weft__loop *loop, const weft_protocol *protocol, void *self, int fd,

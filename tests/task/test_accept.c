@@ -96,6 +96,34 @@ static int knock_at(int port)
 
 static int heard; /* reports */
 
+/* A descriptor that was watched and closed without telling weft: its number is another file's. */
+static void leave_a_number(void)
+{
+    int fds[2];
+
+    EQUAL(pipe2(fds, O_NONBLOCK | O_CLOEXEC), 0);
+    EQUAL(weft_loop_add_reader(NULL, fds[0], count_up, &heard), 0);
+    close(fds[1]);
+    close(fds[0]);
+}
+
+WATCHED(listeners_and_what_they_accept_may_have_numbers_that_were_others)
+{
+    struct seen seen = { .quiet = true };
+    weft_listener *listener = NULL;
+    int fd;
+
+    leave_a_number();
+    EQUAL(weft_loop_create_server(NULL, &noting, &seen, "127.0.0.1", 0, NULL, &listener), 0);
+    fd = knock_at(weft_listener_port(listener));
+    leave_a_number();
+    UNTIL(seen.made, 1);
+    EQUAL(reports_left(), 0);
+    close(fd);
+    UNTIL(seen.lost, 1);
+    weft_listener_free(listener);
+}
+
 /* Whoever hears that nobody can be accepted may free the listener, and start another. */
 
 static struct seen first, second;
@@ -286,6 +314,7 @@ WATCHED(an_address_that_is_found_twice_is_listened_at_once)
 static CU_TestInfo tests[] = {
     TEST(a_server_passes_over_connections_that_failed),
     TEST(a_listener_passes_over_connections_that_failed),
+    TEST(listeners_and_what_they_accept_may_have_numbers_that_were_others),
     TEST(a_listener_may_be_freed_when_it_reports),
     TEST(a_server_cannot_be_closed_by_the_task_that_accepts),
     TEST(a_call_passes_over_connections_that_failed),
