@@ -226,7 +226,7 @@ WEFT_ASYNC(tries)
                                       .errors = true,
                                       .receive_buffer = 65536 };
     weft_address here, own;
-    char room[8];
+    char room[8] = "";
     weft_datagram_item item = { room, 8, 0, &here };
 
     EQUAL(weft_address_parse("127.0.0.1", 0, &here), 0);
