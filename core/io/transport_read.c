@@ -104,12 +104,13 @@ static void read_data(struct weft__transport *t)
     give_room(all, room);
 }
 
-/* The same into the protocol's memory. */
+/* The same into the protocol's memory; it may hand over to another one as it gives it. */
 static void read_buffered(struct weft__transport *t)
 {
     const weft_protocol *protocol = t->protocol;
+    void *self = t->self;
     size_t size = 0;
-    void *room = protocol->get_buffer(weft__transport_handle(t), &size, t->self);
+    void *room = protocol->get_buffer(weft__transport_handle(t), &size, self);
 
     if (!weft__transport_reads(t)) {
         return; /* it has paused or closed from within */
@@ -120,7 +121,7 @@ static void read_buffered(struct weft__transport *t)
     }
     size = read_into(t, room, size);
     if (size > 0 && protocol->buffer_updated) {
-        protocol->buffer_updated(weft__transport_handle(t), size, t->self);
+        protocol->buffer_updated(weft__transport_handle(t), size, self);
     }
 }
 

@@ -246,6 +246,46 @@ ON_PAIRS(a_buffered_protocol_gives_the_memory)
     SAME(window.all, words);
 }
 
+/* What is read into the memory that a protocol gave is that one's, also when it hands over while it
+ * gives it. */
+
+struct handing {
+    struct window window;
+    struct seen seen;
+};
+
+static void *hand_over(weft_transport *transport, size_t *ret_size, void *self)
+{
+    struct handing *handing = self;
+
+    EQUAL(weft_transport_set_protocol(transport, &noting, &handing->seen), 0);
+    return get_buffer(transport, ret_size, &handing->window);
+}
+
+static const weft_protocol handing_over = { .size = sizeof handing_over,
+                                            .get_buffer = hand_over,
+                                            .buffer_updated = buffer_updated };
+
+ON_PAIRS(whoever_gave_the_memory_is_told_what_is_in_it)
+{
+    struct handing handing = { .window.size = 7, .seen = { .quiet = true, .made = 1 } };
+    weft_transport *transport;
+    int fds[2];
+
+    open_pair(kind, fds);
+    EQUAL(weft_loop_connect_accepted_socket(NULL, &handing_over, &handing, fds[0], &transport), 0);
+    EQUAL(write(fds[1], "one", 3), 3);
+    UNTIL(handing.window.count, 3);
+    EQUAL(memcmp(handing.window.all, "one", 3), 0);
+    EQUAL(write(fds[1], "two", 3), 3);
+    for (int i = 0; i < 5000 && handing.seen.count < 3; i++) {
+        weft_sleep(0.001);
+    }
+    EQUAL(memcmp(handing.seen.got, "two", 3), 0);
+    close(fds[1]);
+    UNTIL(handing.seen.lost, 1);
+}
+
 ON_PAIRS(no_memory_to_read_into_is_the_end)
 {
     for (int none = 0; none < 2; none++) {
@@ -442,6 +482,7 @@ static CU_TestInfo tests[] = {
     TEST(what_comes_while_reading_is_paused_waits),
     TEST(pausing_from_within_stops_at_once),
     TEST(a_buffered_protocol_gives_the_memory),
+    TEST(whoever_gave_the_memory_is_told_what_is_in_it),
     TEST(no_memory_to_read_into_is_the_end),
     TEST(a_protocol_may_hand_over_to_another),
     TEST(a_reset_is_told_as_what_it_is),
