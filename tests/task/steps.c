@@ -9,7 +9,7 @@
 
 #define STEPS_MAX 5000
 #define MOMENTS_MAX 300
-#define LOOK 1e-6 /* seconds: a timer for as soon as the descriptors were looked at */
+#define LOOK 1e-9 /* seconds: a timer that comes with the next look at the descriptors */
 
 enum sweep { CANCEL, SCOPE, GROUP, TIMEOUT };
 static const char *const sweep_names[] = { "cancel", "scope", "group", "timeout" };
