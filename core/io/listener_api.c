@@ -366,6 +366,7 @@ static void interrupt_serving(struct weft__task *task)
     struct weft__listener *l = WEFT__CONTAINER(waiter->queue, struct weft__listener, closers);
     weft_listener *handle = (weft_listener *)l->handle;
 
+    *(bool *)waiter->value = true;
     end_clients(handle, false);
     weft__listener_close(l);
 }
@@ -378,13 +379,14 @@ int weft_listener_serve_forever(weft_listener *handle)
     int r = weft_listener_start_serving(handle);
     struct weft__listener *l = r < 0 ? NULL : listener_of(handle, &r);
     struct weft__task *task = l ? weft__self(&r) : NULL;
-    weft_waiter waiter = { .gave_up = NULL };
+    bool by_cancel = false; /* else it was closed, whatever came before our turn */
+    weft_waiter waiter = { .value = &by_cancel };
 
     if (!task) {
         return l ? weft__misuse(r) : r;
     }
     r = weft__waitq_park(task, &l->closers, &waiter, &wait_serving);
-    return r == 0 && task->cancelled ? -ECANCELED : r;
+    return r == 0 && by_cancel ? -ECANCELED : r;
 }
 
 weft_listener *weft_listener_free(weft_listener *handle)

@@ -3,6 +3,7 @@
 #include "tests/task/steps.h"
 #include "tests/task/transport.h"
 
+#include <math.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -82,6 +83,38 @@ WEFT_ASYNC(serves)
     return r;
 }
 
+/* Serving ends by a close, which has happened whatever comes before the turn of who serves; or by a
+ * cancel, which closes. */
+
+static weft_listener *served;
+static int closed; /* by the other task, when it was still open */
+
+WEFT_ASYNC(closes_soon)
+{
+    weft_sleep(0.001);
+    closed = weft_listener_is_serving(served);
+    return weft_listener_close(served);
+}
+
+WEFT_ASYNC(serves_until_it_is_closed)
+{
+    weft_task *closer;
+    weft_shield shield;
+    int r;
+
+    EQUAL(weft_loop_create_server(NULL, &balanced, NULL, "127.0.0.1", 0, NULL, &served), 0);
+    closed = 0;
+    closer = weft_create_task(closes_soon(), NULL);
+    r = weft_listener_serve_forever(served);
+    CHECK(!weft_listener_is_serving(served));
+    EQUAL(r, closed ? 0 : -ECANCELED);
+    EQUAL(weft_shield_enter(&shield, INFINITY), 0);
+    EQUAL(weft_await(closer), 0);
+    EQUAL(weft_shield_exit(&shield, 0), 0);
+    weft_listener_free(served);
+    return r;
+}
+
 static weft_coro *serves_and_leaves(void)
 {
     return serves();
@@ -98,6 +131,7 @@ ALONE(a_cancel_at_any_step_of_a_server_loses_nothing)
 {
     if (watches()) {
         AT_EVERY_STEP(serves_and_leaves, 0, -ECANCELED);
+        AT_EVERY_STEP(serves_until_it_is_closed, 0, -ECANCELED);
     }
 }
 
