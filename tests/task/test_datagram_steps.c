@@ -65,7 +65,7 @@ ALONE(a_cancel_at_any_step_loses_nothing)
 /* To a Unix socket whose queue is full most of the time, one and several at once: who was told that
  * a datagram is out finds it there, and no other. */
 
-#define DATAGRAMS 40
+#define DATAGRAMS 24
 
 static weft_datagram *sender, *receiver;
 static weft_address where;
@@ -101,7 +101,7 @@ WEFT_ASYNC(takes_numbers)
             EQUAL(numbers[i], arrived);
             arrived++;
         }
-        weft_sleep(0.0005);
+        weft_sleep(0.0002);
     }
 }
 
@@ -161,7 +161,7 @@ WEFT_ASYNC(sends_some)
     for (int i = 0; i < DATAGRAMS; i++) {
         EQUAL(weft_datagram_sendto(sender, &i, sizeof i, &where), sizeof i);
         if (i % 5 == 4) {
-            weft_sleep(0.0005);
+            weft_sleep(0.0002);
         }
     }
     return 0;

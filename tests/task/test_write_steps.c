@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define PIECE 350 /* bytes, more than fit into what is between the ends */
-#define PIECES 6
+#define PIECES 4
 #define ROOM 20000
 
 /* What lies between the two ends: memory, or a socket that holds little. */
@@ -42,7 +42,7 @@ WEFT_ASYNC(reads_to_the_end)
     ssize_t n;
 
     do {
-        weft_sleep(0.001);
+        weft_sleep(0.0003);
         n = weft_stream_read(ends[1], got + count, PIECE);
         count += n > 0 ? (size_t)n : 0;
     } while (n > 0);
