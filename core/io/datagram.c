@@ -104,7 +104,8 @@ int weft__datagram_socket(const weft_address *local, const weft_address *remote,
     return 0;
 }
 
-int weft__datagram_make(int fd, int family, weft_datagram **ret_socket)
+int weft__datagram_make(int fd, int family, const weft_datagram_options *options,
+                        weft_datagram **ret_socket)
 {
     struct weft__datagram *d = weft__shared_take(&sockets);
 
@@ -113,6 +114,7 @@ int weft__datagram_make(int fd, int family, weft_datagram **ret_socket)
     }
     d->fd = fd;
     d->family = family;
+    d->keeps_errors = options && options->errors;
     *ret_socket = (weft_datagram *)d->handle;
     return 0;
 }
@@ -129,7 +131,7 @@ int weft_datagram_open(const weft_address *local, const weft_address *remote,
     if (r < 0) {
         return r;
     }
-    r = weft__datagram_make(fd, (local ? local : remote)->family, ret_socket);
+    r = weft__datagram_make(fd, (local ? local : remote)->family, options, ret_socket);
     if (r < 0) {
         close(fd);
     }
@@ -152,7 +154,7 @@ int weft_datagram_from_fd(int fd, weft_datagram **ret_socket)
         return weft__words(-EPROTOTYPE, "this is no datagram socket");
     }
     r = weft_set_nonblocking(fd);
-    return r < 0 ? r : weft__datagram_make(fd, own.ss_family, ret_socket);
+    return r < 0 ? r : weft__datagram_make(fd, own.ss_family, NULL, ret_socket);
 }
 
 struct weft__datagram *weft__datagram_of(weft_datagram *handle, int *ret_error)

@@ -12,6 +12,7 @@ struct weft__datagram {
     uintptr_t handle;
     int fd;
     int family;
+    bool keeps_errors; /* they are there, and readiness is reported, until somebody takes them */
 };
 
 /* Opens, binds and connects a socket; the errors have words. */
@@ -24,7 +25,11 @@ int weft__datagram_find(const weft_datagram_names *names, const weft_datagram_op
                         int *ret_fd, weft_address *ret_peer);
 
 /* Makes the handle of a socket, which is taken by success. */
-int weft__datagram_make(int fd, int family, weft_datagram **ret_socket);
+int weft__datagram_make(int fd, int family, const weft_datagram_options *options,
+                        weft_datagram **ret_socket);
+
+/* Takes the oldest report of an IP socket; -EAGAIN.  Of another one it would take a datagram. */
+int weft__datagram_take_error(int fd, weft_datagram_error_info *ret_error);
 
 /* The living socket of a handle; NULL and the error. */
 struct weft__datagram *weft__datagram_of(weft_datagram *handle, int *ret_error);

@@ -146,7 +146,7 @@ int weft_datagram_open_host(const weft_datagram_names *names, const weft_datagra
         return r;
     }
     r = getsockname(fd, &own.sockaddr, &own.length) < 0 ? -errno : 0;
-    r = r < 0 ? r : weft__datagram_make(fd, own.sockaddr.sa_family, ret_socket);
+    r = r < 0 ? r : weft__datagram_make(fd, own.sockaddr.sa_family, options, ret_socket);
     if (r < 0) {
         close(fd);
     }

@@ -22,6 +22,15 @@ static struct weft__datagram *begin(weft_datagram *handle, struct weft__task **r
     return *ret_task ? d : NULL;
 }
 
+/* After a receive that said no.  Reports that nobody has taken make a socket ready to read. */
+static int again(struct weft__task *task, int fd, bool keeps_errors, bool *was_vain)
+{
+    uint32_t events = WEFT_READABLE | WEFT__FD_OWNED;
+
+    return keeps_errors ? weft__io_again_slowly(task, fd, events, was_vain) :
+                          weft__io_again(task, fd, events);
+}
+
 static void set_family(weft_address *address)
 {
     address->family =
@@ -36,6 +45,7 @@ ssize_t weft_datagram_recvfrom(weft_datagram *handle, void *data, size_t size,
     struct weft__task *task;
     struct weft__datagram *d = begin(handle, &task, &r);
     int fd = d ? d->fd : -1;
+    bool keeps_errors = d && d->keeps_errors, was_vain = false;
 
     if (d && !data && size > 0) {
         return -EINVAL;
@@ -53,7 +63,7 @@ ssize_t weft_datagram_recvfrom(weft_datagram *handle, void *data, size_t size,
             weft__task_spend_turn(task);
             return n;
         }
-        r = weft__io_again(task, fd, WEFT_READABLE | WEFT__FD_OWNED);
+        r = again(task, fd, keeps_errors, &was_vain);
     }
     return r;
 }
@@ -147,23 +157,36 @@ static void store(const struct batch *batch, weft_datagram_item *items, int coun
 }
 
 /* One batch: how many, or what ends the call. */
-static int try_batch(struct weft__task *task, int fd, struct batch *batch, int count,
-                     uint32_t direction)
+static int receive_batch(struct weft__task *task, const struct weft__datagram *d,
+                         struct batch *batch, int count)
 {
-    const struct sockaddr *to =
-        direction == WEFT_WRITABLE ? batch->headers[0].msg_hdr.msg_name : NULL;
-    bool was_full = false;
-    int r = 0;
+    int r = 0, fd = d->fd;
+    bool keeps_errors = d->keeps_errors, was_vain = false;
 
     while (r == 0) {
-        int n = direction == WEFT_READABLE ?
-                    WEFT__SYS(recvmmsg(fd, batch->headers, (unsigned)count, MSG_TRUNC, NULL)) :
-                    WEFT__SYS(sendmmsg(fd, batch->headers, (unsigned)count, MSG_NOSIGNAL));
+        int n = WEFT__SYS(recvmmsg(fd, batch->headers, (unsigned)count, MSG_TRUNC, NULL));
 
         if (n >= 0) {
             return n;
         }
-        r = weft__io_again_to(task, fd, direction | WEFT__FD_OWNED, to, &was_full);
+        r = again(task, fd, keeps_errors, &was_vain);
+    }
+    return r;
+}
+
+static int send_batch(struct weft__task *task, int fd, struct batch *batch, int count)
+{
+    const struct sockaddr *to = batch->headers[0].msg_hdr.msg_name;
+    bool was_full = false;
+    int r = 0;
+
+    while (r == 0) {
+        int n = WEFT__SYS(sendmmsg(fd, batch->headers, (unsigned)count, MSG_NOSIGNAL));
+
+        if (n >= 0) {
+            return n;
+        }
+        r = weft__io_again_to(task, fd, WEFT_WRITABLE | WEFT__FD_OWNED, to, &was_full);
     }
     return r;
 }
@@ -185,7 +208,7 @@ static int exchange(weft_datagram *handle, const weft_datagram_item *items, int 
         return count;
     }
     prepare(&batch, items, count, to != NULL);
-    r = try_batch(task, d->fd, &batch, count, to ? WEFT_READABLE : WEFT_WRITABLE);
+    r = to ? receive_batch(task, d, &batch, count) : send_batch(task, d->fd, &batch, count);
     if (r > 0) {
         if (to) {
             store(&batch, to, r);
@@ -228,10 +251,8 @@ static void read_report(const struct cmsghdr *control, weft_datagram_error_info 
     }
 }
 
-int weft_datagram_error(weft_datagram *handle, weft_datagram_error_info *ret_error)
+int weft__datagram_take_error(int fd, weft_datagram_error_info *ret_error)
 {
-    int r = 0;
-    const struct weft__datagram *d = weft__datagram_of(handle, &r);
     weft_datagram_error_info info = { .error = 0 };
     char control[512];
     struct msghdr message = { .msg_name = &info.to.sockaddr,
@@ -239,10 +260,7 @@ int weft_datagram_error(weft_datagram *handle, weft_datagram_error_info *ret_err
                               .msg_control = control,
                               .msg_controllen = sizeof control };
 
-    if (!d || !ret_error) {
-        return d ? -EINVAL : r;
-    }
-    if (WEFT__SYS(recvmsg(d->fd, &message, MSG_ERRQUEUE)) < 0) {
+    if (WEFT__SYS(recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT)) < 0) {
         return -errno;
     }
     info.to.length = message.msg_namelen;
@@ -259,12 +277,23 @@ int weft_datagram_error(weft_datagram *handle, weft_datagram_error_info *ret_err
 
 #else
 
-int weft_datagram_error(weft_datagram *handle, weft_datagram_error_info *ret_error)
+int weft__datagram_take_error(int fd, weft_datagram_error_info *ret_error)
 {
-    int r = 0;
-
-    (void)ret_error;
-    return weft__datagram_of(handle, &r) ? -EOPNOTSUPP : r;
+    (void)fd, (void)ret_error;
+    return -EOPNOTSUPP;
 }
 
 #endif
+
+int weft_datagram_error(weft_datagram *handle, weft_datagram_error_info *ret_error)
+{
+    int r = 0;
+    const struct weft__datagram *d = weft__datagram_of(handle, &r);
+
+    if (!d || !ret_error) {
+        return d ? -EINVAL : r;
+    }
+    return d->family == AF_INET || d->family == AF_INET6 ?
+               weft__datagram_take_error(d->fd, ret_error) :
+               -EAGAIN;
+}

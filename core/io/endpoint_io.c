@@ -2,6 +2,7 @@
  * Datagram endpoints: receiving in batches, sending; what cannot be sent yet is kept, each in a
  * block of its own. */
 #include "core/base/mem.h"
+#include "core/io/datagram.h"
 #include "core/io/endpoint.h"
 
 #include <string.h>
@@ -44,6 +45,22 @@ static void deliver(struct weft__endpoint *e, struct arrival *a, int count)
     }
 }
 
+/* Tells of the reports that are kept, which would make the socket ready for ever; whether there
+ * were any. */
+static bool tell_reports(struct weft__endpoint *e)
+{
+    weft_datagram_error_info info;
+    int family = AF_UNIX;
+    bool any = false;
+
+    (void)getsockopt(e->fd, SOL_SOCKET, SO_DOMAIN, &family, &(socklen_t){ sizeof family });
+    while (family != AF_UNIX && !e->closing && weft__datagram_take_error(e->fd, &info) == 0) {
+        error_received(e, info.error);
+        any = true;
+    }
+    return any;
+}
+
 static void receive_into(struct weft__endpoint *e, char *room)
 {
     struct arrival a;
@@ -60,8 +77,12 @@ static void receive_into(struct weft__endpoint *e, char *room)
     do {
         n = WEFT__SYS(recvmmsg(e->fd, a.headers, BATCH, MSG_DONTWAIT, NULL));
     } while (n < 0 && errno == EINTR);
-    if (n < 0 && errno != EAGAIN) {
-        error_received(e, -errno);
+    if (n < 0) {
+        int error = errno;
+
+        if (!tell_reports(e) && error != EAGAIN) {
+            error_received(e, -error);
+        }
     }
     deliver(e, &a, n);
 }

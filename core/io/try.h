@@ -42,17 +42,25 @@ static inline int weft__io_again(struct weft__task *task, int fd, uint32_t event
  * -ECANCELED. */
 int weft__io_pause(int fd);
 
-/* weft__io_again() for what is sent to an address.  The queue of a Unix socket may be full, of
- * which its senders are not told: they can write, and fail again.  So each second time they pause.
- * `*was_full` is theirs, false at first. */
+/* weft__io_again() for what may be reported ready in vain, and again at once: each second time it
+ * pauses.  `*was_vain` is the caller's, false at first. */
+static inline int weft__io_again_slowly(struct weft__task *task, int fd, uint32_t events,
+                                        bool *was_vain)
+{
+    if (errno == EAGAIN && events) {
+        *was_vain = !*was_vain;
+        return *was_vain ? weft__fd_wait_in(task, fd, events) : weft__io_pause(fd);
+    }
+    return weft__io_again(task, fd, events);
+}
+
+/* The same for what is sent to an address: the queue of a Unix socket may be full, of which its
+ * senders are not told.  They can write, and fail again. */
 static inline int weft__io_again_to(struct weft__task *task, int fd, uint32_t events,
                                     const struct sockaddr *to, bool *was_full)
 {
-    if (errno == EAGAIN && events && to && to->sa_family == AF_UNIX) {
-        *was_full = !*was_full;
-        return *was_full ? weft__fd_wait_in(task, fd, events) : weft__io_pause(fd);
-    }
-    return weft__io_again(task, fd, events);
+    return to && to->sa_family == AF_UNIX ? weft__io_again_slowly(task, fd, events, was_full) :
+                                            weft__io_again(task, fd, events);
 }
 
 /* A descriptor that has just been opened: what the loop of this thread knows of its number is of a

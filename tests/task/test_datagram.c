@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Datagrams: one and many, their errors, groups, Unix sockets. */
+#include "core/sched/loop.h"
 #include "tests/task/transport.h"
 
 #include <fcntl.h>
@@ -218,6 +219,46 @@ WATCHED(reports_of_the_network_are_kept_where_asked_for)
     EQUAL(weft_datagram_sendto(a, "y", 1, &to), 1); /* and it goes on */
     EQUAL(weft_datagram_recv(a, room, sizeof room), 1);
     weft_datagram_close(a);
+}
+
+/* Which many backends say is something to read, as long as they are there. */
+WATCHED(reports_that_nobody_takes_make_nobody_spin)
+{
+    weft_datagram *a = open_at("127.0.0.1", &(weft_datagram_options){ .errors = true });
+    weft_address to = nobody();
+    weft_timeout limit;
+    char room[8];
+    uint32_t looks;
+
+    EQUAL(weft_datagram_sendto(a, "x", 1, &to), 1);
+    EQUAL(weft_datagram_recv(a, room, sizeof room), -ECONNREFUSED);
+    looks = weft__running->looks;
+    EQUAL(weft_timeout_enter(&limit, 0.05), 0);
+    EQUAL(weft_timeout_exit(&limit, (int)weft_datagram_recv(a, room, sizeof room)), -ETIMEDOUT);
+    CHECK(weft__running->looks - looks < 400);
+    to = address_of(a);
+    EQUAL(weft_datagram_sendto(a, "y", 1, &to), 1); /* what comes is received all the same */
+    EQUAL(weft_datagram_recv(a, room, sizeof room), 1);
+    weft_datagram_close(a);
+}
+
+IN_TASK(unix_sockets_have_no_reports_and_keep_their_datagrams)
+{
+    weft_datagram *a = NULL, *b = NULL;
+    weft_datagram_error_info info;
+    weft_address any, own;
+    char byte = 0;
+
+    EQUAL(weft_address_unix("", &any), 0);
+    EQUAL(weft_datagram_open(&any, NULL, NULL, &a), 0);
+    own = address_of(a);
+    EQUAL(weft_datagram_open(NULL, &own, NULL, &b), 0);
+    EQUAL(weft_datagram_send(b, "z", 1), 1);
+    EQUAL(weft_datagram_error(a, &info), -EAGAIN);
+    EQUAL(weft_datagram_recv(a, &byte, 1), 1);
+    EQUAL(byte, 'z');
+    weft_datagram_close(a);
+    weft_datagram_close(b);
 }
 
 WATCHED(what_is_too_large_is_refused)
@@ -484,6 +525,8 @@ static CU_TestInfo tests[] = {
     TEST(a_socket_with_a_peer_hears_nobody_else),
     TEST(a_peer_that_is_not_there_is_refused_once_and_the_socket_goes_on),
     TEST(reports_of_the_network_are_kept_where_asked_for),
+    TEST(reports_that_nobody_takes_make_nobody_spin),
+    TEST(unix_sockets_have_no_reports_and_keep_their_datagrams),
     TEST(what_is_too_large_is_refused),
     TEST(batches_are_sent_and_received_in_order),
     TEST(a_batch_waits_for_its_first_alone),

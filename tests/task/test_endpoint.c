@@ -186,6 +186,36 @@ WATCHED(errors_are_told_and_the_endpoint_goes_on)
     UNTIL(a.lost, 1);
 }
 
+/* As many as there were, and none stays to make the socket ready for ever. */
+WATCHED(reports_of_the_network_are_all_told)
+{
+    weft_datagram_options options = { .errors = true };
+    struct heard gone = { .quiet = true }, a = { .quiet = true };
+    weft_datagram_transport *at;
+    weft_address here = any_port(), nobody, own;
+    uint32_t looks;
+
+    at = endpoint(&gone, &here, NULL); /* whose port is nobody's soon */
+    nobody = address_of(at);
+    EQUAL(weft_datagram_transport_abort(at), 0);
+    UNTIL(gone.lost, 1);
+    EQUAL(weft_loop_create_datagram_endpoint(NULL, &hearing, &a, &here, NULL, &options, &at), 0);
+    EQUAL(weft_datagram_transport_sendto(at, "x", 1, &nobody), 0);
+    UNTIL(a.errors, 1);
+    EQUAL(weft_datagram_transport_sendto(at, "x", 1, &nobody), 0);
+    UNTIL(a.errors, 2);
+    EQUAL(a.error, -ECONNREFUSED);
+    looks = weft__running->looks;
+    weft_sleep(0.05);
+    CHECK(weft__running->looks - looks < 400);
+    EQUAL(a.errors, 2);
+    own = address_of(at);
+    EQUAL(weft_datagram_transport_sendto(at, "y", 1, &own), 0); /* and it goes on */
+    UNTIL(a.count, 1);
+    EQUAL(weft_datagram_transport_close(at), 0);
+    UNTIL(a.lost, 1);
+}
+
 /* Unix sockets take more at once than UDP, and than there is room for. */
 WATCHED(what_is_too_large_to_be_received_is_told_and_never_cut)
 {
@@ -435,6 +465,7 @@ static CU_TestInfo tests[] = {
     TEST(datagrams_come_as_calls_in_their_order),
     TEST(many_are_received_in_batches),
     TEST(errors_are_told_and_the_endpoint_goes_on),
+    TEST(reports_of_the_network_are_all_told),
     TEST(what_is_too_large_to_be_received_is_told_and_never_cut),
     TEST(what_does_not_fit_is_kept_and_sent_in_order),
     TEST(nobody_spins_while_a_queue_is_full),

@@ -179,7 +179,8 @@ typedef struct weft_datagram_error_info {
 
 /** Takes the oldest report of a socket that was opened with .errors.  Does not wait: the calls
  *  above return the error once when it comes.
- *  Returns 0, -EAGAIN there is none, -EOPNOTSUPP not on this system, -ESRCH, -EINVAL.
+ *  Returns 0, -EAGAIN there is none, -EOPNOTSUPP not on this system, -ESRCH, -EINVAL.  As long as
+ *  there are reports that nobody takes, receiving looks again every millisecond.
  *  Source: ip(7), IP_RECVERR. */
 WEFT_API int weft_datagram_error(weft_datagram *socket, weft_datagram_error_info *ret_error);
 

@@ -55,6 +55,7 @@ typedef struct weft_datagram_protocol {
  *
  *  loop           NULL: the running one.
  *  local, remote  one of them may be NULL.
+ *  options        with .errors error_received() is told of each report of the network.
  *  ret_transport  may be NULL; valid until connection_lost() has returned.
  *
  *  In a task it returns when connection_made() has returned; elsewhere at once.
