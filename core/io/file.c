@@ -13,6 +13,11 @@
 #include <unistd.h>
 #include <weft/file.h>
 
+#if defined(HAVE_PREADV2) && defined(RWF_NOWAIT)
+#include <sys/vfs.h>
+#define TMPFS_MAGIC 0x01021994
+#endif
+
 #define AT_ITS_PLACE (-1)
 #define ONCE_MAX 0x7ffff000 /* bytes that the system reads or writes in one call */
 #define PARTS_MAX 1024      /* and buffers */
@@ -69,6 +74,19 @@ static struct weft__task *begin(int *ret_error)
     return task;
 }
 
+#if defined(HAVE_PREADV2) && defined(RWF_NOWAIT)
+/* Whether a file has no disk to be waited for: it lies in memory, as the buffer that it is read
+ * into, and like that may have been swapped out.  Terminals and pipes have names there, too. */
+static bool is_in_memory(int fd)
+{
+    struct statfs system;
+    struct stat found;
+
+    return WEFT__SYS(fstatfs(fd, &system)) == 0 && system.f_type == TMPFS_MAGIC &&
+           WEFT__SYS(fstat(fd, &found)) == 0 && S_ISREG(found.st_mode);
+}
+#endif
+
 /* Reads what is in memory, without waiting for a disk: how many bytes, -EAGAIN it would have to
  * wait, or whatever else: then a thread shall find out. */
 static int64_t read_cached(int fd, char *buffer, size_t size, int64_t offset)
@@ -79,6 +97,9 @@ static int64_t read_cached(int fd, char *buffer, size_t size, int64_t offset)
 
     if (size <= COPY_MAX) {
         r = WEFT__SYS(preadv2(fd, &part, 1, offset, RWF_NOWAIT));
+        if (r < 0 && errno == EOPNOTSUPP && is_in_memory(fd)) {
+            r = WEFT__SYS(preadv2(fd, &part, 1, offset, 0)); /* tmpfs does not know that flag */
+        }
         return r < 0 ? -errno : r;
     }
 #else

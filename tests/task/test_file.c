@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -248,6 +249,27 @@ WEFT_ASYNC(reads, (int, fd), (char *, buffer), (size_t, size))
     return (int)weft_file_read(fd, buffer, size);
 }
 
+/* As a file of tmpfs does, which has no disk; asked for in one piece, and in pieces. */
+IN_TASK(a_file_that_lies_in_memory_is_read_without_a_thread)
+{
+    static char room[300000];
+    int fd = memfd_create("file", MFD_CLOEXEC), before = threads();
+
+    EQUAL(write(fd, room, sizeof room), sizeof room);
+    EQUAL(weft_file_pread(fd, room, 200000, 50000), 200000);
+    EQUAL(weft_file_pread(fd, room, 200000, 200000), 100000); /* to its end */
+    EQUAL(weft_file_pread(fd, room, 1, sizeof room), 0);
+#ifdef RWF_NOWAIT
+    EQUAL(threads(), before);
+#endif
+    EQUAL(weft_file_pread(fd, room, sizeof room, 0), sizeof room); /* too much for the loop */
+    CHECK(threads() > before);
+    EQUAL(lseek(fd, 299990, SEEK_SET), 299990);
+    EQUAL(weft_file_read(fd, room, 100), 10);
+    EQUAL(weft_file_read(fd, room, 100), 0);
+    EQUAL(weft_file_close(fd), 0);
+}
+
 IN_TASK(others_run_while_a_file_is_waited_for)
 {
     char text[8] = "";
@@ -265,6 +287,31 @@ IN_TASK(others_run_while_a_file_is_waited_for)
     SAME(text, "abc");
     EQUAL(weft_file_close(ends[0]), 0);
     EQUAL(weft_file_close(ends[1]), 0);
+}
+
+/* A name in a file system that lies in memory is no promise that there is something to read. */
+IN_TASK(others_run_while_a_pipe_with_a_name_is_waited_for)
+{
+    const char *name = "/dev/shm/weft-test-fifo";
+    char text[8] = "";
+    weft_task *reader;
+    int fd;
+
+    unlink(name);
+    if (mkfifo(name, 0600) < 0) {
+        return; /* there is no such file system */
+    }
+    fd = open(name, O_RDWR | O_CLOEXEC);
+    reader = weft_create_task(reads(fd, text, sizeof text), NULL);
+    for (int i = 0; i < 100; i++) {
+        weft_sleep(0);
+    }
+    EQUAL(weft_task_status(reader), -EINPROGRESS);
+    EQUAL(write(fd, "abc", 3), 3);
+    EQUAL(weft_await(reader), 3);
+    SAME(text, "abc");
+    close(fd);
+    unlink(name);
 }
 
 WEFT_ASYNC(writes, (int, fd), (const char *, bytes), (size_t, size))
@@ -387,7 +434,9 @@ static CU_TestInfo tests[] = {
     TEST(a_limit_of_size_is_an_error_and_sends_no_signal),
     TEST(a_bad_descriptor_is_an_error),
     TEST(outside_a_task_nothing_can_be_waited_for_but_a_descriptor_is_closed),
+    TEST(a_file_that_lies_in_memory_is_read_without_a_thread),
     TEST(others_run_while_a_file_is_waited_for),
+    TEST(others_run_while_a_pipe_with_a_name_is_waited_for),
     TEST(a_cancel_waits_for_what_uses_its_memory_and_gives_the_result),
     TEST(a_task_that_is_cancelled_does_nothing_but_close),
     TEST(cancelled_at_every_step_no_descriptor_is_left),
