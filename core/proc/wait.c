@@ -49,27 +49,35 @@ static int wait_for(weft_process *process, double seconds)
     return r < 0 ? r : weft_timeout_exit(&limit, weft_process_wait(process));
 }
 
+/* Asks it to end and waits for that: how it ended, -ETIMEDOUT or -ECANCELED it has not, or an
+ * error. */
+static int ask(weft_process *process, double grace)
+{
+    int r = weft_process_terminate(process);
+
+    return r < 0 ? r : wait_for(process, grace);
+}
+
 int weft_process_stop(weft_process *process, double grace)
 {
-    int r = weft__process_check(process);
+    int r = weft__process_check(process), killed;
 
     if (r < 0 || isnan(grace)) {
         return r < 0 ? r : -EINVAL;
     }
+    if (!weft__self(&r)) {
+        return weft__misuse(r); /* before anybody is asked */
+    }
     if (process->status != -EINPROGRESS) {
         return weft_process_wait(process);
     }
-    r = 0;
-    if (grace > 0) {
-        r = weft_process_terminate(process);
-        r = r < 0 ? r : wait_for(process, grace);
-        if (r != -ETIMEDOUT && process->status != -EINPROGRESS) {
-            return r;
-        }
-    }
-    if (r == -EBADF) {
+    r = grace > 0 ? ask(process, grace) : -ETIMEDOUT;
+    if (r != -ETIMEDOUT && r != -ECANCELED) {
         return r;
     }
-    (void)weft_process_kill(process);
-    return r == -ECANCELED ? r : weft_process_wait(process);
+    killed = weft_process_kill(process); /* -ESRCH: it has just ended */
+    if (r == -ECANCELED || (killed < 0 && killed != -ESRCH)) {
+        return r == -ECANCELED ? r : killed;
+    }
+    return weft_process_wait(process);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Processes where the system has no more to give: descriptors, processes. */
+ * Processes where the system says no: without free descriptors or processes, without the right. */
 #include "tests/task/fault.h"
 #include "tests/task/process.h"
 #include "tests/task/scratch.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -91,6 +92,57 @@ ALONE(without_a_free_process_none_begins)
     without_rights(begins_one_too_many);
 }
 
+/* It began with rights that we have no more. */
+WEFT_ASYNC(stops_what_is_anothers)
+{
+    const char *const argv[] = { "sleep", "5", NULL };
+    weft_process *process = NULL;
+
+    EQUAL(weft_create_subprocess_exec(argv, NULL, &process), 0);
+    EQUAL(setresuid(65534, 65534, 0), 0);
+    EQUAL(weft_process_terminate(process), -EPERM);
+    EQUAL(weft_process_stop(process, 0.01), -EPERM);
+    EQUAL(weft_process_stop(process, 0), -EPERM);
+    EQUAL(weft_process_returncode(process), -EINPROGRESS);
+    EQUAL(setresuid(0, 0, 0), 0);
+    EQUAL(weft_process_stop(process, 10), 256 + SIGTERM);
+    EQUAL(weft_process_free(process), 0);
+    return 0;
+}
+
+static int stop_what_is_anothers(void)
+{
+    EQUAL(weft_run(stops_what_is_anothers(), &(weft_run_options){ .backend = backend() }), 0);
+    return 0;
+}
+
+ALONE(a_child_that_may_not_be_stopped_is_not_waited_for)
+{
+    if (geteuid() != 0 || strncmp(backend(), "glib", 4) == 0) {
+        return; /* who is not root cannot give rights away; glib as above */
+    }
+    EQUAL(in_child(stop_what_is_anothers, NULL, 0), 0);
+}
+
+static int stopped_in_callback;
+
+static void stop_in_callback(void *process)
+{
+    stopped_in_callback = weft_process_stop(process, 10);
+}
+
+IN_TASK(who_cannot_wait_stops_nobody)
+{
+    weft_process *process = sleeper();
+
+    weft_loop_call_soon(NULL, stop_in_callback, process, NULL);
+    EQUAL(weft_sleep(0.01), 0);
+    EQUAL(stopped_in_callback, -EPERM);
+    EQUAL(weft_process_returncode(process), -EINPROGRESS);
+    EQUAL(weft_process_stop(process, 10), 256 + SIGTERM);
+    EQUAL(weft_process_free(process), 0);
+}
+
 /* The same error at each step. */
 ON_ANY_SYSTEM(a_system_without_resources_says_which)
 {
@@ -143,6 +195,8 @@ IN_TASK(a_pool_without_free_descriptors_is_told)
 static CU_TestInfo tests[] = {
     TEST(without_free_descriptors_no_process_begins),
     TEST(without_a_free_process_none_begins),
+    TEST(a_child_that_may_not_be_stopped_is_not_waited_for),
+    TEST(who_cannot_wait_stops_nobody),
     TEST(a_system_without_resources_says_which),
     TEST(a_pool_without_free_descriptors_is_told),
     CU_TEST_INFO_NULL,

@@ -185,7 +185,8 @@ WEFT_API int weft_process_killpg(weft_process *process, int signum);
  *  grace  seconds; 0 kills at once, infinity never.
  *
  *  Returns how it ended, as weft_process_wait(); -ECANCELED the task is cancelled: then it was
- *  killed, and is not waited for.  -EINVAL NaN.  A cancellation point. */
+ *  killed, and is not waited for.  -EPERM the child has taken another user's rights, and goes on.
+ *  -EINVAL NaN.  A cancellation point. */
 WEFT_API int weft_process_stop(weft_process *process, double grace);
 
 /** What weft_process_communicate_with() takes besides; all zero, or NULL, for nothing. */
