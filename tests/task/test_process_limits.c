@@ -64,6 +64,20 @@ ON_ANY_SYSTEM(without_free_descriptors_no_process_begins)
     begin_with_few(&terminal, 2);
 }
 
+ON_ANY_SYSTEM(however_many_are_open_none_goes_to_the_child)
+{
+    const char *const argv[] = { "sh", "-c", "cd /proc/self/fd; echo *", NULL };
+    int open_ones[300];
+
+    for (int i = 0; i < 300; i++) {
+        open_ones[i] = dup(STDIN_FILENO); /* not close-on-exec */
+    }
+    says(argv, NULL, "0 1 2 3\n"); /* 3 is the folder itself */
+    for (int i = 0; i < 300; i++) {
+        close(open_ones[i]);
+    }
+}
+
 /* The user may have no more processes; a thread counts as one. */
 WEFT_ASYNC(begins_one_too_many)
 {
@@ -194,6 +208,7 @@ IN_TASK(a_pool_without_free_descriptors_is_told)
 
 static CU_TestInfo tests[] = {
     TEST(without_free_descriptors_no_process_begins),
+    TEST(however_many_are_open_none_goes_to_the_child),
     TEST(without_a_free_process_none_begins),
     TEST(a_child_that_may_not_be_stopped_is_not_waited_for),
     TEST(who_cannot_wait_stops_nobody),
