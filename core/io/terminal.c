@@ -51,21 +51,36 @@ static weft_tty_mode *handle_of(const struct place *place)
     return (weft_tty_mode *)(atomic_load(&place->serial) * PLACES + (uintptr_t)(place - places));
 }
 
-/* Puts the mode back and has the place free, whatever comes of it.  Async-signal-safe. */
-static int put_back(struct place *place)
+/* Sets a mode that was there, also from the background.  Async-signal-safe. */
+static int set_back(int fd, const struct termios *before)
 {
     sigset_t output, mask;
-    int r = 0;
+    int r;
 
     sigemptyset(&output);
     sigaddset(&output, SIGTTOU); /* blocked it does not stop one in the background */
     pthread_sigmask(SIG_BLOCK, &output, &mask);
-    if (WEFT__SYS(tcsetattr(place->fd, TCSANOW, &place->before)) < 0) {
-        r = -errno;
-    }
+    r = WEFT__SYS(tcsetattr(fd, TCSANOW, before)) < 0 ? -errno : 0;
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    return r;
+}
+
+/* Puts the mode back and has the place free, whatever comes of it. */
+static int put_back(struct place *place)
+{
+    int r = set_back(place->fd, &place->before);
+
     atomic_store(&place->state, UNUSED);
     return r;
+}
+
+/* Takes the place of a change that was not put back yet. */
+static bool take_changed(struct place *place, const weft_tty_mode *handle)
+{
+    int state = CHANGED;
+
+    return handle_of(place) == handle &&
+           atomic_compare_exchange_strong(&place->state, &state, IN_HAND);
 }
 
 static void prepare(void)
@@ -80,12 +95,33 @@ static void make_cbreak(struct termios *mode)
     mode->c_cc[VTIME] = 0;
 }
 
+/* Changes the mode.  A handler of signals that puts all back finds it from before it is changed, so
+ * nothing falls between; what was put back meanwhile stays so. */
+static int change(struct place *place, int fd, const struct termios *mode, weft_tty_mode **ret_mode)
+{
+    struct termios before = place->before;
+    int r;
+
+    place->fd = fd;
+    atomic_store(&place->serial, atomic_fetch_add(&serials, 1) + 1);
+    *ret_mode = handle_of(place);
+    atomic_store(&place->state, CHANGED);
+    r = WEFT__SYS(tcsetattr(fd, TCSANOW, mode)) < 0 ? -errno : 0;
+    if (take_changed(place, *ret_mode)) {
+        atomic_store(&place->state, r < 0 ? UNUSED : CHANGED);
+    } else if (r == 0) {
+        (void)set_back(fd, &before);
+    }
+    return r;
+}
+
 static int set_mode(int fd, void (*make)(struct termios *mode), weft_tty_mode **ret_before)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    uint32_t epoch;
+    weft_tty_mode *before;
     struct termios mode;
     struct place *place;
+    uint32_t epoch;
     int r = ret_before ? weft__fork_epoch(&epoch) : -EINVAL;
 
     if (r < 0) {
@@ -98,22 +134,17 @@ static int set_mode(int fd, void (*make)(struct termios *mode), weft_tty_mode **
     }
     if (WEFT__SYS(tcgetattr(fd, &place->before)) < 0) {
         r = -errno;
-    }
-    mode = place->before;
-    make(&mode);
-    if (r == 0 && WEFT__SYS(tcsetattr(fd, TCSANOW, &mode)) < 0) {
-        r = -errno;
-    }
-    if (r < 0) {
         atomic_store(&place->state, UNUSED);
         return r;
     }
-    place->fd = fd;
+    mode = place->before;
+    make(&mode);
     place->epoch = epoch;
-    atomic_store(&place->serial, atomic_fetch_add(&serials, 1) + 1);
-    *ret_before = handle_of(place);
-    atomic_store(&place->state, CHANGED);
-    return 0;
+    r = change(place, fd, &mode, &before);
+    if (r == 0) {
+        *ret_before = before;
+    }
+    return r;
 }
 
 int weft_tty_setraw(int fd, weft_tty_mode **ret_before)
@@ -129,13 +160,11 @@ int weft_tty_setcbreak(int fd, weft_tty_mode **ret_before)
 int weft_tty_restore(weft_tty_mode *before)
 {
     struct place *place = &places[(uintptr_t)before % PLACES];
-    int state = CHANGED;
 
     if (!before) {
         return 0;
     }
-    if (handle_of(place) != before ||
-        !atomic_compare_exchange_strong(&place->state, &state, IN_HAND)) {
+    if (!take_changed(place, before)) {
         return -EBADF;
     }
     if (place->epoch != *weft__fork_word) {

@@ -5,6 +5,7 @@
  * Started with a third argument this is that program. */
 #include "tests/task/process.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
@@ -188,11 +189,65 @@ IN_TASK(a_program_with_streams_that_is_killed_leaves_its_terminal_as_it_was)
     kill_it("streams");
 }
 
+/* A signal that comes in the middle of a change. */
+
+static enum { NEVER, BEFORE, AFTER } interrupts;
+
+/* In place of the C library's: a signal just before the mode is changed, or just after. */
+int tcsetattr(int fd, int when, const struct termios *mode)
+{
+    int (*real)(int, int, const struct termios *) =
+        (int (*)(int, int, const struct termios *))(uintptr_t)dlsym(RTLD_NEXT, "tcsetattr");
+    int came = interrupts, r;
+
+    interrupts = NEVER;
+    if (came == BEFORE) {
+        raise(SIGUSR1);
+    }
+    r = real(fd, when, mode);
+    if (came == AFTER) {
+        raise(SIGUSR1);
+    }
+    return r;
+}
+
+static int handled;
+
+/* As a program's own handler may, before it ends the program. */
+static void put_all_back(int signum)
+{
+    (void)signum;
+    handled++;
+    weft_tty_restore_all();
+}
+
+ALONE(a_signal_in_the_middle_of_a_change_puts_it_back)
+{
+    struct termios mode;
+    weft_tty_mode *before = NULL;
+
+    signal(SIGUSR1, put_all_back);
+    EQUAL(openpty(&terminal.ours, &terminal.theirs, NULL, NULL, NULL), 0);
+    handled = 0;
+    for (int when = BEFORE; when <= AFTER; when++) {
+        interrupts = when;
+        EQUAL(weft_tty_setraw(terminal.theirs, &before), 0);
+        EQUAL(handled, when);
+        EQUAL(tcgetattr(terminal.theirs, &mode), 0);
+        CHECK(mode.c_lflag & ICANON);
+        EQUAL(weft_tty_restore(before), -EBADF); /* it is spent */
+    }
+    close(terminal.ours);
+    close(terminal.theirs);
+    signal(SIGUSR1, SIG_DFL);
+}
+
 static CU_TestInfo tests[] = {
     TEST(a_program_that_ends_leaves_its_terminal_as_it_was),
     TEST(a_program_that_is_killed_leaves_its_terminal_as_it_was),
     TEST(a_program_with_streams_that_ends_leaves_its_terminal_as_it_was),
     TEST(a_program_with_streams_that_is_killed_leaves_its_terminal_as_it_was),
+    TEST(a_signal_in_the_middle_of_a_change_puts_it_back),
     CU_TEST_INFO_NULL,
 };
 

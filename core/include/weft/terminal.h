@@ -41,6 +41,7 @@ typedef struct weft_tty_mode weft_tty_mode;
  *
  *  fd          a terminal, or our side of a child's; borrowed until weft_tty_restore().
  *  ret_before  for weft_tty_restore(); untouched on error.  The program has room for 16 at a time.
+ *              A weft_tty_restore_all() during the call puts back this one, too.
  *
  *  It takes effect at once: what was typed is kept, what was written is not waited for.  A program
  *  in the background is stopped (SIGTTOU), as by tcsetattr(3).
