@@ -67,11 +67,23 @@ static int recall(int pidfd)
                                            WEXITSTATUS(info.exit_status);
 }
 
+/* Waits by the descriptor where the system can (from Linux 5.4 on), else by the number. */
+static int wait_for(int pidfd, pid_t pid, siginfo_t *info, int how)
+{
+    if (pidfd >= 0 && !weft__proc_without(WEFT__NO_PIDFD_WAIT)) {
+        int r = waitid(ID_IS_PIDFD, (id_t)pidfd, info, how);
+
+        if (r == 0 || errno != EINVAL) {
+            return r;
+        }
+    }
+    return waitid(P_PID, (id_t)pid, info, how);
+}
+
 int weft__pidfd_reap(int pidfd, pid_t pid)
 {
     siginfo_t info = { .si_pid = 0 };
-    int r = pidfd >= 0 ? waitid(ID_IS_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) :
-                         waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG);
+    int r = wait_for(pidfd, pid, &info, WEXITED | WNOHANG);
 
     if (r < 0) {
         return errno == ECHILD ? recall(pidfd) : -EINPROGRESS;
@@ -88,7 +100,6 @@ void weft__pidfd_await(int pidfd, pid_t pid)
     int r;
 
     do {
-        r = pidfd >= 0 ? waitid(ID_IS_PIDFD, (id_t)pidfd, &info, WEXITED | WNOWAIT) :
-                         waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
+        r = wait_for(pidfd, pid, &info, WEXITED | WNOWAIT);
     } while (r < 0 && errno == EINTR);
 }

@@ -74,6 +74,7 @@ enum weft__proc_lacks {
     WEFT__NO_CLONE = 1u << 1,      /* fork(2) and a pipe */
     WEFT__NO_CLOSE_RANGE = 1u << 2,
     WEFT__NO_EXIT_INFO = 1u << 3,  /* a status that others have taken is lost */
+    WEFT__NO_PIDFD_WAIT = 1u << 4, /* there are pidfds, but they cannot be waited for */
 };
 extern unsigned weft__proc_lacks WEFT__HIDDEN;
 

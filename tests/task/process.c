@@ -16,6 +16,7 @@ static const unsigned systems[] = {
     WEFT__NO_PIDFD,
     WEFT__NO_CLONE,
     WEFT__NO_CLOSE_RANGE,
+    WEFT__NO_PIDFD_WAIT,
     WEFT__NO_PIDFD | WEFT__NO_CLONE | WEFT__NO_CLOSE_RANGE | WEFT__NO_EXIT_INFO,
 };
 
