@@ -209,13 +209,14 @@ void weft__stall_ends(struct weft__observer *observer)
 
 /* ---- looking ---- */
 
-/* Whether the thread has had the CPU for a good part of the time; if not, the machine is busy, and
- * the loop is not to blame. */
+/* Whether the thread has had the CPU for a good part of the time, or as long as the limit; if not,
+ * the machine is busy, and the loop is not to blame. */
 static bool has_worked(const struct weft__observer *observer, int64_t now)
 {
     int64_t seen = now - observer->stall.seen;
+    int64_t worked = cpu_time(observer) - observer->stall.cpu;
 
-    return (cpu_time(observer) - observer->stall.cpu) * 4 >= seen;
+    return worked * 4 >= seen || worked >= observer->words.slow_ns;
 }
 
 static void take_sample(struct weft__observer *observer, int64_t now)
