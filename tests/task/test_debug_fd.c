@@ -2,6 +2,7 @@
  * Debug mode: descriptors that are closed twice, used when they are closed, or another file's by
  * now; and what looks like that and is right. */
 #include "tests/task/debug.h"
+#include "tests/task/fault.h"
 
 #include <fcntl.h>
 #include <weft/file.h>
@@ -270,6 +271,33 @@ IN_TASK(who_hears_of_it_may_close_and_switch_it_off)
     EQUAL(told.count, 1);
 }
 
+/* So many that the map grows. */
+WEFT_ASYNC(uses_descriptors_in_debug_mode)
+{
+    int fds[40][2], count = 0;
+
+    tried(weft_debug_set(NULL, "fd,made"));
+    while (count < 40 && tried(weft_pipe(fds[count])) == 0) {
+        if (!is_virtual()) {
+            tried(weft_wait_writable(fds[count][1]));
+        }
+        count++;
+    }
+    for (int i = 0; i < count; i++) {
+        tried(weft_close(fds[i][0]));
+        tried(weft_close(fds[i][1]));
+        EQUAL(weft_close(fds[i][0]), -EBADF);
+    }
+    return 0;
+}
+
+static int uses_descriptors(void)
+{
+    return run_in_loop(uses_descriptors_in_debug_mode());
+}
+
+EACH_FAULT_WHILE_IT(uses_descriptors)
+
 static CU_TestInfo tests[] = {
     TEST(a_descriptor_that_is_closed_twice),
     TEST(a_number_that_is_given_out_again_may_be_closed_again),
@@ -284,6 +312,7 @@ static CU_TestInfo tests[] = {
     TEST(weft_gets_a_number_that_is_watched_still),
     TEST(a_callback_that_is_removed_may_be_followed_by_close),
     TEST(who_hears_of_it_may_close_and_switch_it_off),
+    TEST(each_fault_while_it_uses_descriptors),
     CU_TEST_INFO_NULL,
 };
 
