@@ -6,6 +6,7 @@
 #include "core/debug/observe.h"
 #include "tests/task/task.h"
 
+#include <link.h>
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
@@ -128,18 +129,39 @@ static inline bool leads_to(const void *const *addresses, uint32_t count, const 
     return !names && count > 0;
 }
 
+static const void *modules[64]; /* an address in each part of the program */
+static int modules_count;
+
+static inline int debug_find(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    (void)size, (void)arg;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+
+        if (header->p_type == PT_LOAD && header->p_flags & PF_X && modules_count < 64) {
+            modules[modules_count++] = (const void *)(info->dlpi_addr + header->p_vaddr + 1);
+        }
+    }
+    return 0;
+}
+
+static inline void debug_read(void)
+{
+    weft_debug_place places[8];
+
+    dl_iterate_phdr(debug_find, NULL); /* which must not load the plugin, and that is done here */
+    for (int i = 0; i < modules_count; i++) {
+        (void)weft_debug_places(modules[i], places, 8);
+    }
+}
+
 /* The program.  The symboliser keeps the files that it has read: here, before anything is counted.
  * */
-#define DEBUG_MAIN(suite, tests)                                                        \
-    int main(int argc, char **argv)                                                     \
-    {                                                                                   \
-        weft_debug_place places[8];                                                     \
-        void (*const used[])(void) = { (void (*)(void))main, (void (*)(void))usleep,    \
-                                       (void (*)(void))pthread_create };                \
-        for (size_t i = 0; i < 3; i++) {                                                \
-            (void)weft_debug_places(*(void *const *)(const void *)&used[i], places, 8); \
-        }                                                                               \
-        return task_main(#suite, tests, argc, argv);                                    \
+#define DEBUG_MAIN(suite, tests)                     \
+    int main(int argc, char **argv)                  \
+    {                                                \
+        debug_read();                                \
+        return task_main(#suite, tests, argc, argv); \
     }
 
 static inline weft_task *named(weft_coro *coro, const char *name)

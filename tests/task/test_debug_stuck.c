@@ -62,7 +62,7 @@ IN_TASK(two_that_want_each_others_lock)
     EQUAL(told.others_count, 1);
     SAME(told.others[0].task_name, "left");
     SAME(told.others[0].waiting, "lock");
-    CHECK((told.others[0].stack_count > 0) == knows_stacks_of_others());
+    CHECK(told.others[0].stack_count > 0);
     CHECK(told.others[0].made_count > 0);
     EQUAL(weft_task_cancel(left), 0);
     EQUAL(weft_await(left), -ECANCELED);
@@ -77,7 +77,7 @@ IN_TASK(the_same_with_a_timeout_opens_by_itself)
     free_locks();
     watch_for("deadlock");
     left = named(takes_both(&left_lock, &right_lock, 0.01), "left");
-    right = named(takes_both(&right_lock, &left_lock, 10), "right");
+    right = named(takes_both(&right_lock, &left_lock, 5), "right");
     EQUAL(weft_await(left), -ETIMEDOUT);
     EQUAL(weft_await(right), 0);
     SILENT();
