@@ -33,7 +33,7 @@ enum weft__event_kind {
     WEFT__EVENT_MADE = 1, /* about: the definition */
     WEFT__EVENT_ENDED,    /* number: the status */
     WEFT__EVENT_TURN,     /* number: 1 when the task of the turn before has left; about: its wait */
-    WEFT__EVENT_LEAVES,   /* and no other has its turn; about: the wait, NULL: it gave way */
+    WEFT__EVENT_LEAVES,   /* and none has its turn; about: the kind of wait, NULL: it gave way */
     WEFT__EVENT_CALLBACK, /* about: the function */
     WEFT__EVENT_WAITS,
     WEFT__EVENT_WOKE,

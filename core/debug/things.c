@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Streams, servers, processes ...: what has to be closed, and is told if its loop closes first. */
+ * Streams, servers, processes ...: what has to be closed, and is told when its loop closes first.
+ */
 #include "core/base/mem.h"
 #include "core/debug/checks.h"
 #include "core/debug/stack.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * Counts and times of loops and tasks, for programs that watch themselves.
  *
- * Debug mode's word `metrics` has them counted (<weft/debug.h>), whenever a loop looks at the
- * world: turns cost nothing more.  The word `turns` has each turn counted and timed as well, for
- * which a clock is read at each.  Both go well alone, in production.  All counts begin when they
- * are switched on. */
+ * Debug mode's word `metrics` (<weft/debug.h>) has them counted when a loop looks at the world:
+ * turns cost nothing more.  The word `turns` has each turn counted and timed as well, for which a
+ * clock is read at each.  Both go well alone, in production.  All counts begin when they are
+ * switched on. */
 #ifndef WEFT_METRICS_H
 #define WEFT_METRICS_H
 
