@@ -30,6 +30,7 @@ static struct {
     weft_handle *later;
     weft_signal_receiver *receiver;
     weft_stream *ends[2];
+    weft_ticker ticker;
     weft_executor *executor;
     weft_thread_future *job;
 } the;
@@ -112,6 +113,7 @@ static void make(void)
     EQUAL(weft_loop_call_later(NULL, 1000, nothing, NULL, &the.later), 0);
     EQUAL(weft_signal_receiver_open((const int[]){ SIGUSR2, 0 }, &the.receiver), 0);
     EQUAL(weft_stream_pair(100, the.ends), 0);
+    EQUAL(weft_ticker_init(&the.ticker, 1000, 0), 0);
     EQUAL(weft_executor_new(NULL, &the.executor), 0);
     weft_sleep(0);
     EQUAL(weft_waitq_add(&the.waitq, &the.told), 0);
@@ -259,6 +261,8 @@ static int child_of_the_task(void)
     EQUAL(weft_event_set_threadsafe(&the.event), -ECHILD);
     EQUAL(weft_semaphore_release_threadsafe(&the.semaphore), -ECHILD);
     EQUAL(weft_queue_free(the.queue), -ECHILD);
+    EQUAL(weft_ticker_wait(&the.ticker), -ECHILD);
+    EQUAL(weft_stream_close(the.ends[0]), -ECHILD);
     EQUAL(weft_resource_guard_enter(&guard), -ECHILD);
     EQUAL(weft_resource_guard_exit(&guard), -ECHILD);
     EQUAL(weft_task_group_enter(&group), -ECHILD);

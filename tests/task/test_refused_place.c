@@ -267,11 +267,53 @@ IN_TASK(what_has_ended_is_refused)
     close(fds[1]);
 }
 
+IN_TASK(what_was_closed_is_refused)
+{
+    weft_stream *ends[2];
+    weft_address address;
+    weft_stream_stats stats = { 0 };
+    weft_lines *lines = NULL;
+    weft_line line;
+    char byte;
+
+    EQUAL(weft_stream_pair(10, ends), 0);
+    EQUAL(weft_stream_close(ends[0]), 0);
+    EQUAL(weft_stream_close(ends[1]), 0);
+    EQUAL(weft_stream_read(ends[0], &byte, 1), -EBADF);
+    EQUAL(weft_stream_consume(ends[0], 0), -EBADF);
+    EQUAL(weft_stream_peername(ends[0], &address), -EBADF);
+    EQUAL(weft_stream_statistics(ends[0], &stats), -EBADF);
+    EQUAL(weft_stream_close(ends[0]), -EBADF);
+    EQUAL(weft_lines_of(9999, NULL, &lines), 0);
+    EQUAL(weft_lines_next(lines, &line), -EBADF);
+    weft_lines_close(lines);
+}
+
+IN_TASK(a_closed_server_is_refused)
+{
+    weft_server *server = NULL;
+
+    if (!watches()) {
+        return;
+    }
+    EQUAL(weft_start_server(serves, NULL, "127.0.0.1", 0, NULL, &server), 0);
+    EQUAL(weft_server_drain(server, NAN), -EINVAL);
+    EQUAL(weft_server_close(server), 0);
+    EQUAL(weft_server_socket(server, 0), -EBADF);
+    EQUAL(weft_server_clients(server), -EBADF);
+    EQUAL(weft_server_serve_forever(server), -EBADF);
+    EQUAL(weft_server_stop(server), -EBADF);
+    EQUAL(weft_server_drain(server, 1), -EBADF);
+    EQUAL(weft_server_close_clients(server), -EBADF);
+    EQUAL(weft_server_close(server), -EBADF);
+}
+
 static CU_TestInfo tests[] = {
-    TEST(what_waits_is_for_tasks),   TEST(without_a_loop_there_is_nothing_to_wait_in),
-    TEST(a_closed_loop_refuses),     TEST(a_descriptor_that_is_not_open_is_refused),
-    TEST(nothing_is_refused),        TEST(a_handle_that_is_spent_is_refused),
-    TEST(what_has_ended_is_refused), CU_TEST_INFO_NULL,
+    TEST(what_waits_is_for_tasks),    TEST(without_a_loop_there_is_nothing_to_wait_in),
+    TEST(a_closed_loop_refuses),      TEST(a_descriptor_that_is_not_open_is_refused),
+    TEST(nothing_is_refused),         TEST(a_handle_that_is_spent_is_refused),
+    TEST(what_has_ended_is_refused),  TEST(what_was_closed_is_refused),
+    TEST(a_closed_server_is_refused), CU_TEST_INFO_NULL,
 };
 
 TASK_MAIN(refused_place, tests)

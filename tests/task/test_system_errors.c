@@ -122,12 +122,50 @@ IN_TASK(datagrams_that_cannot_go)
     weft_datagram_close(socket);
 }
 
+/* Unix sockets. */
+
+WEFT_ASYNC(serves, (weft_stream *, stream), (void *, user))
+{
+    (void)stream, (void)user;
+    return 0;
+}
+
+IN_TASK(unix_sockets_that_are_not_there)
+{
+    char longest[300];
+    weft_stream *stream = NULL;
+    weft_server *server = NULL;
+    weft_transport *transport = NULL;
+    weft_address address;
+    const char *nobody = scratch("nobody"), *nowhere = scratch("no/such");
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct stat info;
+
+    if (!watches()) {
+        close(fd);
+        return;
+    }
+    memset(longest, 'x', sizeof longest - 1);
+    longest[0] = '/', longest[sizeof longest - 1] = '\0';
+    EQUAL(weft_open_unix_connection(longest, NULL, &stream), -ENAMETOOLONG);
+    EQUAL(weft_start_unix_server(serves, NULL, longest, NULL, &server), -ENAMETOOLONG);
+    EQUAL(weft_start_unix_server(serves, NULL, nowhere, NULL, &server), -ENOENT);
+    EQUAL(weft_loop_create_unix_connection(NULL, &noting, NULL, longest, &transport),
+          -ENAMETOOLONG);
+    EQUAL(weft_address_unix(nobody, &address), 0);
+    EQUAL(bind(fd, (struct sockaddr *)&address.storage, address.length), 0);
+    EQUAL(weft_loop_create_unix_connection(NULL, &noting, NULL, nobody, &transport), -EPROTOTYPE);
+    close(fd);
+    EQUAL(weft_open_unix_connection(nobody, NULL, &stream), -ECONNREFUSED);
+    EQUAL(stat(nobody, &info), 0);
+    unlink(nobody);
+    CHECK(!stream && !server && !transport);
+}
+
 static CU_TestInfo tests[] = {
-    TEST(paths_that_lead_nowhere),
-    TEST(files_of_the_wrong_kind),
-    TEST(what_is_forbidden_is_said),
-    TEST(datagrams_that_cannot_go),
-    CU_TEST_INFO_NULL,
+    TEST(paths_that_lead_nowhere),         TEST(files_of_the_wrong_kind),
+    TEST(what_is_forbidden_is_said),       TEST(datagrams_that_cannot_go),
+    TEST(unix_sockets_that_are_not_there), CU_TEST_INFO_NULL,
 };
 
 TASK_MAIN(system_errors, tests)
