@@ -143,6 +143,44 @@ IN_LOOP(a_closed_loop_refuses)
     CHECK(!future && !transport && !listener && !endpoint);
 }
 
+/* Of what was waited for in a loop that is closed: whoever is left there cannot be woken. */
+
+static weft_event event = WEFT_EVENT_INIT;
+static weft_semaphore semaphore = WEFT_SEMAPHORE_INIT(0);
+static weft_barrier barrier = WEFT_BARRIER_INIT(2);
+static weft_watch watch = WEFT_WATCH_INIT;
+
+WEFT_ASYNC(waits_for, (int, which))
+{
+    uint64_t seen = 1;
+
+    switch (which) {
+    case 0: return weft_event_wait(&event);
+    case 1: return weft_semaphore_acquire(&semaphore);
+    case 2: return weft_barrier_wait(&barrier);
+    default: return weft_watch_wait(&watch, &seen);
+    }
+}
+
+ALONE(who_is_left_in_a_closed_loop_cannot_be_woken)
+{
+    weft_loop *closed = open_loop();
+
+    for (int i = 0; i < 4; i++) {
+        EQUAL(weft_task_detach(weft_loop_create_task(closed, waits_for(i), NULL)), 0);
+    }
+    EQUAL(weft_loop_run_until_complete(closed, sleeps(0.001)), 0);
+    EQUAL(weft_loop_close(closed), 0);
+    for (int i = 0; i < 4; i++) {
+        EQUAL(next_report()->kind, WEFT_REPORT_PENDING);
+    }
+    EQUAL(weft_event_set(&event), -EBADF);
+    EQUAL(weft_semaphore_release(&semaphore), -EBADF);
+    EQUAL(weft_barrier_reset(&barrier), -EBADF);
+    EQUAL(weft_watch_notify(&watch), -EBADF);
+    EQUAL(weft_watch_shutdown(&watch), -EBADF);
+}
+
 /* Of a descriptor that is not open, or of another kind. */
 
 IN_TASK(a_descriptor_that_is_not_open_is_refused)
@@ -310,7 +348,8 @@ IN_TASK(a_closed_server_is_refused)
 
 static CU_TestInfo tests[] = {
     TEST(what_waits_is_for_tasks),    TEST(without_a_loop_there_is_nothing_to_wait_in),
-    TEST(a_closed_loop_refuses),      TEST(a_descriptor_that_is_not_open_is_refused),
+    TEST(a_closed_loop_refuses),      TEST(who_is_left_in_a_closed_loop_cannot_be_woken),
+    TEST(a_descriptor_that_is_not_open_is_refused),
     TEST(nothing_is_refused),         TEST(a_handle_that_is_spent_is_refused),
     TEST(what_has_ended_is_refused),  TEST(what_was_closed_is_refused),
     TEST(a_closed_server_is_refused), CU_TEST_INFO_NULL,
