@@ -5,6 +5,8 @@
 
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -504,6 +506,73 @@ static void each_control_word_is_restored(void)
 }
 #endif
 
+/* The signal mask is the thread's: no switch changes it, and so no end of a fiber. */
+
+static bool blocks(int signum)
+{
+    sigset_t mask;
+
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    return sigismember(&mask, signum) == 1;
+}
+
+static void set_blocked(int signum, bool on)
+{
+    sigset_t one;
+
+    sigemptyset(&one);
+    sigaddset(&one, signum);
+    pthread_sigmask(on ? SIG_BLOCK : SIG_UNBLOCK, &one, NULL);
+}
+
+static void look_at_the_mask(struct strand *s)
+{
+    s->number = blocks(SIGUSR1);
+    go_back(s);
+    s->result = blocks(SIGUSR1);
+    set_blocked(SIGUSR1, false);
+    set_blocked(SIGUSR2, true);
+}
+
+static void the_signal_mask_is_the_threads(void)
+{
+    begin_test();
+    struct strand *s = strand_new(0, look_at_the_mask);
+
+    set_blocked(SIGUSR1, true);
+    go_to(s);
+    CU_ASSERT(s->number == 1); /* a new fiber */
+    CU_ASSERT(blocks(SIGUSR1));
+    go_to(s);
+    CU_ASSERT(s->result == 1);   /* one that has run */
+    CU_ASSERT(!blocks(SIGUSR1)); /* it has ended */
+    CU_ASSERT(blocks(SIGUSR2));
+    set_blocked(SIGUSR2, false);
+    strand_free(s);
+    end_test();
+}
+
+static void look_later(struct strand *s)
+{
+    go_back(s);
+    s->result = blocks(SIGUSR1);
+}
+
+static void what_a_fiber_saw_does_not_come_back(void)
+{
+    begin_test();
+    struct strand *s = strand_new(0, look_later);
+
+    go_to(s); /* nothing is blocked */
+    set_blocked(SIGUSR1, true);
+    go_to(s);
+    CU_ASSERT(s->result == 1);
+    CU_ASSERT(blocks(SIGUSR1));
+    set_blocked(SIGUSR1, false);
+    strand_free(s);
+    end_test();
+}
+
 /* How a fiber ends. */
 
 static void nothing(struct strand *s)
@@ -742,6 +811,8 @@ static CU_TestInfo tests[] = {
     WEFT_UNIT_TEST(a_new_fiber_begins_with_default_control_words),
     WEFT_UNIT_TEST(each_control_word_is_restored),
 #endif
+    WEFT_UNIT_TEST(the_signal_mask_is_the_threads),
+    WEFT_UNIT_TEST(what_a_fiber_saw_does_not_come_back),
     WEFT_UNIT_TEST(entry_may_return_a_new_fiber),
     WEFT_UNIT_TEST(entry_may_return_an_old_fiber),
     WEFT_UNIT_TEST(a_deep_stack_survives),
