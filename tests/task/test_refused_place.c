@@ -299,6 +299,7 @@ IN_TASK(what_has_ended_is_refused)
     EQUAL(weft_listener_sockname(listener, 0, &address), -ESRCH);
     EQUAL(weft_datagram_recvfrom(datagram, &byte, 1, NULL), -ESRCH);
     EQUAL(weft_datagram_join(datagram, &address, NULL), -ESRCH);
+    EQUAL(weft_datagram_sockname(datagram, &address), -ESRCH);
     EQUAL(weft_datagram_set_multicast(datagram, 1, true, NULL), -ESRCH);
     EQUAL(weft_datagram_transport_sendto(endpoint, "a", 1, &address), -ESRCH);
     EQUAL(weft_datagram_transport_sockname(endpoint, &address), -ESRCH);
