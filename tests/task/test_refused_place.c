@@ -188,6 +188,7 @@ IN_TASK(a_descriptor_that_is_not_open_is_refused)
     weft_stream *stream = NULL;
     weft_datagram *datagram = NULL;
     weft_listener *listener = NULL;
+    weft_server *server = NULL;
     struct winsize size = { 0 };
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -199,11 +200,12 @@ IN_TASK(a_descriptor_that_is_not_open_is_refused)
     if (watches()) {
         EQUAL(weft_tty_wait_winsize(null, &size), -ENOTTY);
         EQUAL(weft_datagram_from_fd(null, &datagram), -ENOTSOCK);
+        EQUAL(weft_start_server_fd(serves, NULL, null, NULL, &server), -ENOTSOCK);
         EQUAL(weft_loop_create_server_from_fd(NULL, &noting, NULL, null, NULL, &listener),
               -ENOTSOCK);
     }
     close(null);
-    CHECK(!stream && !datagram && !listener);
+    CHECK(!stream && !datagram && !listener && !server);
 }
 
 /* Of nothing, and of what has ended. */
@@ -347,13 +349,50 @@ IN_TASK(a_closed_server_is_refused)
     EQUAL(weft_server_close(server), -EBADF);
 }
 
+/* Of a task that is cancelled: it did not happen. */
+
+IN_TASK(a_cancelled_task_gets_nothing)
+{
+    weft_server *server = NULL, *none = NULL;
+    weft_datagram *datagram = NULL;
+    weft_address local;
+    int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char byte;
+
+    if (!watches()) {
+        close(listening);
+        return;
+    }
+    EQUAL(listen(listening, 1), 0);
+    EQUAL(weft_address_parse("127.0.0.1", 0, &local), 0);
+    EQUAL(weft_start_server(serves, NULL, "127.0.0.1", 0, NULL, &server), 0);
+    EQUAL(weft_datagram_open(&local, NULL, NULL, &datagram), 0);
+    EQUAL(weft_task_cancel(weft_current_task()), 0);
+    EQUAL(weft_start_server(serves, NULL, "127.0.0.1", 0, NULL, &none), -ECANCELED);
+    EQUAL(weft_start_unix_server(serves, NULL, "@weft-refused", NULL, &none), -ECANCELED);
+    EQUAL(weft_start_server_fd(serves, NULL, listening, NULL, &none), -ECANCELED);
+    EQUAL(weft_datagram_recvfrom(datagram, &byte, 1, NULL), -ECANCELED);
+    EQUAL(weft_server_drain(server, 1), -ECANCELED);
+    EQUAL(weft_task_uncancel(weft_current_task()), 0);
+    EQUAL(weft_server_close(server), 0);
+    weft_datagram_close(datagram);
+    close(listening);
+    CHECK(!none);
+}
+
 static CU_TestInfo tests[] = {
-    TEST(what_waits_is_for_tasks),    TEST(without_a_loop_there_is_nothing_to_wait_in),
-    TEST(a_closed_loop_refuses),      TEST(who_is_left_in_a_closed_loop_cannot_be_woken),
+    TEST(what_waits_is_for_tasks),
+    TEST(without_a_loop_there_is_nothing_to_wait_in),
+    TEST(a_closed_loop_refuses),
+    TEST(who_is_left_in_a_closed_loop_cannot_be_woken),
     TEST(a_descriptor_that_is_not_open_is_refused),
-    TEST(nothing_is_refused),         TEST(a_handle_that_is_spent_is_refused),
-    TEST(what_has_ended_is_refused),  TEST(what_was_closed_is_refused),
-    TEST(a_closed_server_is_refused), CU_TEST_INFO_NULL,
+    TEST(nothing_is_refused),
+    TEST(a_handle_that_is_spent_is_refused),
+    TEST(what_has_ended_is_refused),
+    TEST(a_cancelled_task_gets_nothing),
+    TEST(what_was_closed_is_refused),
+    TEST(a_closed_server_is_refused),
+    CU_TEST_INFO_NULL,
 };
 
 TASK_MAIN(refused_place, tests)

@@ -29,6 +29,7 @@ IN_TASK(paths_that_lead_nowhere)
     EQUAL(weft_rename(file, full), -EISDIR);
     EQUAL(weft_rename(inside, full), -ENOTEMPTY);
     EQUAL(weft_unlink(full), -EISDIR);
+    EQUAL(weft_link(full, scratch("again")), -EPERM); /* a directory */
     EQUAL(text.len, 0);
     clear_away(scratch(""));
     mkdir(scratch(""), 0755);
@@ -118,8 +119,39 @@ IN_TASK(datagrams_that_cannot_go)
     EQUAL(weft_datagram_open(NULL, &there, NULL, &socket), 0);
     weft_datagram_close(other);
     EQUAL(weft_datagram_send(socket, "a", 1), 1);
-    EQUAL(weft_datagram_recv(socket, bytes, 1), -ECONNREFUSED);
+    EQUAL(weft_datagram_recvfrom(socket, bytes, 1, NULL), -ECONNREFUSED);
     weft_datagram_close(socket);
+}
+
+IN_TASK(datagrams_of_unix_that_cannot_go)
+{
+    weft_datagram *a = NULL, *b = NULL, *none = NULL;
+    weft_address first, second, third;
+    const char *nobody = scratch("third");
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (!watches()) {
+        close(fd);
+        return;
+    }
+    EQUAL(weft_address_unix(scratch("first"), &first), 0);
+    EQUAL(weft_address_unix(scratch("second"), &second), 0);
+    EQUAL(weft_address_unix(nobody, &third), 0);
+    EQUAL(bind(fd, (struct sockaddr *)&third.storage, third.length), 0);
+    close(fd);
+    EQUAL(weft_datagram_open(&first, NULL, NULL, &a), 0);
+    EQUAL(weft_datagram_open(&second, &second, NULL, &b), 0);
+    EQUAL(weft_datagram_open(NULL, &third, NULL, &none), -ECONNREFUSED);
+    EQUAL(weft_datagram_sendto(a, "a", 1, &third), -ECONNREFUSED);
+    EQUAL(weft_datagram_sendto(a, "a", 1, &second), -EPERM); /* it hears itself alone */
+    unlink(nobody);
+    EQUAL(weft_datagram_sendto(a, "a", 1, &third), -ENOENT);
+    EQUAL(weft_datagram_set_multicast(a, 1, true, NULL), -ENOTSUP);
+    weft_datagram_close(a);
+    weft_datagram_close(b);
+    unlink(scratch("first"));
+    unlink(scratch("second"));
+    CHECK(!none);
 }
 
 /* Unix sockets. */
@@ -163,9 +195,13 @@ IN_TASK(unix_sockets_that_are_not_there)
 }
 
 static CU_TestInfo tests[] = {
-    TEST(paths_that_lead_nowhere),         TEST(files_of_the_wrong_kind),
-    TEST(what_is_forbidden_is_said),       TEST(datagrams_that_cannot_go),
-    TEST(unix_sockets_that_are_not_there), CU_TEST_INFO_NULL,
+    TEST(paths_that_lead_nowhere),
+    TEST(files_of_the_wrong_kind),
+    TEST(what_is_forbidden_is_said),
+    TEST(datagrams_that_cannot_go),
+    TEST(datagrams_of_unix_that_cannot_go),
+    TEST(unix_sockets_that_are_not_there),
+    CU_TEST_INFO_NULL,
 };
 
 TASK_MAIN(system_errors, tests)

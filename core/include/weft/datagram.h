@@ -125,8 +125,8 @@ WEFT_API ssize_t weft_datagram_recvfrom(weft_datagram *socket, void *data, size_
  *  to  NULL: the peer that the socket was opened with.
  *
  *  Returns `size`; -EMSGSIZE it is larger than the network takes (UDP: 65,507 bytes), -EDESTADDRREQ
- *  there is no peer, -EISCONN there is one and `to` is another (Unix), -EACCES a broadcast that was
- *  not allowed, -ENOENT, -ECONNREFUSED, -ENETUNREACH and the like; else as
+ *  there is no peer, -EPERM `to` hears another peer only (Unix), -EACCES a broadcast that was not
+ *  allowed, -ENOENT, -ECONNREFUSED, -ENETUNREACH and the like; else as
  *  weft_datagram_recvfrom().  A cancellation point; waits while the socket's buffer is full.
  *  Source: sendto(2); loop.sock_sendto(). */
 WEFT_API ssize_t weft_datagram_sendto(weft_datagram *socket, const void *data, size_t size,
