@@ -69,7 +69,8 @@ ssize_t weft_sendto(int fd, const void *buffer, size_t size, int flags, const st
 
 ssize_t weft_sendmsg(int fd, const struct msghdr *message, int flags)
 {
-    WEFT__IO_TRY_TO(fd, for_writing(flags), message->msg_name,
+    /* Who it is for is asked only where the system has read it. */
+    WEFT__IO_TRY_TO(fd, for_writing(flags), errno == EAGAIN ? message->msg_name : NULL,
                     sendmsg(fd, message, flags | MSG_NOSIGNAL));
 }
 

@@ -370,6 +370,14 @@ WITH_PAIR(writing_to_nobody_raises_no_signal)
     pair[1] = dup(pair[0]);
 }
 
+WITH_PAIR(a_message_that_cannot_be_read_is_refused)
+{
+    const struct msghdr *volatile nothing = NULL;
+
+    EQUAL(weft_sendmsg(pair[0], nothing, 0), -EFAULT);
+    EQUAL(weft_sendmsg(pair[0], nothing, MSG_DONTWAIT), -EFAULT);
+}
+
 WITH_PAIR(a_signal_that_the_program_holds_back_stays_pending)
 {
     sigset_t pipe_only, before, pending;
@@ -646,6 +654,7 @@ static CU_TestInfo tests[] = {
     TEST(a_cancelled_sendall_tells_how_far_it_came),
     TEST(who_never_has_to_wait_gives_way),
     TEST(writing_to_nobody_raises_no_signal),
+    TEST(a_message_that_cannot_be_read_is_refused),
     TEST(a_signal_that_the_program_holds_back_stays_pending),
     TEST(a_connection_is_made_and_accepted),
     TEST(a_unix_socket_with_a_full_backlog_is_waited_for),
