@@ -4,8 +4,6 @@
 #include "tests/host/attach.h"
 
 #include <gio/gio.h>
-#include <glib-unix.h>
-#include <sys/wait.h>
 #include <sys/socket.h>
 
 static GMainContext *host;
@@ -162,50 +160,6 @@ IN_TASK(what_a_task_begins_completes_on_our_own_loop)
     g_source_unref(source);
 }
 
-static gboolean set_by_fd(gint fd, GIOCondition condition, gpointer future)
-{
-    (void)fd, (void)condition;
-    return set_source(future);
-}
-
-static int writes_soon(void)
-{
-    int ends[2];
-
-    EQUAL(pipe2(ends, O_CLOEXEC), 0);
-    if (fork() == 0) {
-        usleep(20000);
-        _exit(write(ends[1], "x", 1) != 1);
-    }
-    EQUAL(close(ends[1]), 0);
-    return ends[0];
-}
-
-/* Debug mode does not say that nothing can happen: the library can make it. */
-IN_TASK(what_the_library_will_do_is_no_deadlock)
-{
-    weft_future *future = new_future();
-    GSource *source;
-    int fd;
-
-    EQUAL(weft_debug_set(NULL, "deadlock"), 0);
-    source = g_timeout_source_new(20);
-    g_source_set_callback(source, set_source, future, NULL);
-    g_source_attach(source, g_main_context_get_thread_default());
-    EQUAL(weft_await(future), 0);
-    g_source_unref(source);
-    future = new_future(); /* the same with a descriptor, to which another process writes */
-    fd = writes_soon();
-    source = g_unix_fd_source_new(fd, G_IO_IN | G_IO_HUP);
-    g_source_set_callback(source, (GSourceFunc)(void (*)(void))set_by_fd, future, NULL);
-    g_source_attach(source, g_main_context_get_thread_default());
-    EQUAL(weft_await(future), 0);
-    g_source_unref(source);
-    EQUAL(close(fd), 0);
-    EQUAL(waitpid(-1, NULL, 0) > 0, 1);
-    EQUAL(weft_debug_set(NULL, "0"), 0);
-}
-
 static void on_read(GObject *stream, GAsyncResult *result, gpointer future)
 {
     EQUAL(g_input_stream_read_finish(G_INPUT_STREAM(stream), result, NULL), 4);
@@ -299,7 +253,6 @@ static CU_TestInfo tests[] = {
     TEST(what_another_thread_runs_is_busy),
     TEST(a_priority_is_a_number),
     TEST(what_a_task_begins_completes_on_our_own_loop),
-    TEST(what_the_library_will_do_is_no_deadlock),
     TEST(a_task_reads_from_a_socket_of_gio),
     TEST(the_threads_default_context_is_as_it_was),
     TEST(two_loops_take_turns_as_the_default),
