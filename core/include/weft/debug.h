@@ -10,7 +10,8 @@
  *                     with a backtrace that was taken while it did
  *     awaits       *  coroutines and tasks that nobody awaited
  *     leaks        *  at the loop's close, the tasks that are left, as a tree, and the streams,
- *                     servers, transports, listeners and processes that were not closed
+ *                     servers, transports, listeners, datagram endpoints and processes that were
+ *                     not closed
  *     deadlock     *  tasks that wait for each other, and a loop in which nothing can ever happen
  *     cancel[=1s]  *  a task that is cancelled and goes on
  *     starve[=250ms] * a task that was ready for so long before it had its turn
