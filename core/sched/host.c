@@ -152,10 +152,26 @@ void weft__host_closed(struct weft__loop *loop)
     }
 }
 
+/* The loop of a handle for what makes nothing ready: the host is told nothing, or it would be told
+ * to come at once each time it asks when to. */
+static struct weft__loop *loop_of(weft_loop *handle, int *ret_error)
+{
+    struct weft__loop *loop = !handle || weft__tag_error(handle) ?
+                                  NULL :
+                                  weft__tag_address((uintptr_t)handle, WEFT__CELL_LOW);
+
+    if (loop && __atomic_load_n(&loop->handle, __ATOMIC_RELAXED) == (uintptr_t)handle &&
+        !weft__loop_is_inherited(loop) && is_hosted(loop) && !loop->closing &&
+        atomic_load(&loop->host.thread) == weft__this_thread()) {
+        return loop;
+    }
+    return weft__loop_of(handle, ret_error);
+}
+
 int weft_loop_pump(weft_loop *handle)
 {
     int r = 0;
-    struct weft__loop *loop = weft__loop_of(handle, &r);
+    struct weft__loop *loop = loop_of(handle, &r);
 
     r = loop ? weft__host_pump(loop) : r;
     return r < 0 ? r : loop->first != NULL;
@@ -183,7 +199,7 @@ int weft_loop_fd(weft_loop *handle)
 double weft_loop_next_deadline(weft_loop *handle)
 {
     int r;
-    const struct weft__loop *loop = weft__loop_of(handle, &r);
+    const struct weft__loop *loop = loop_of(handle, &r);
     int64_t when = loop ? weft__timers_next(&loop->timers) : 0;
 
     if (!loop) {

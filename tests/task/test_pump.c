@@ -345,6 +345,28 @@ IN_LOOP(the_next_deadline_is_that_of_the_earliest_timer)
     CHECK(weft_loop_next_deadline(loop) > now);
 }
 
+/* Or a host that does as it is told would come again at once, for ever. */
+IN_LOOP(to_ask_when_to_come_is_no_reason_to_come)
+{
+    weft_task *task = weft_loop_create_task(loop, sleeps(50), NULL);
+    int fd = weft_loop_fd(loop);
+
+    EQUAL(weft_loop_pump(loop), 0);
+    EQUAL(weft_loop_pump(loop), 0);
+    for (int i = 0; i < 3 && fd >= 0; i++) {
+        CHECK(weft_loop_next_deadline(loop) > weft_loop_time(loop) + 1);
+        CHECK(!is_readable(fd));
+        EQUAL(weft_loop_pump(loop), 0);
+        CHECK(!is_readable(fd));
+    }
+    EQUAL(weft_task_cancel(task), 0);
+    CHECK(weft_loop_next_deadline(loop) <= weft_loop_time(loop));
+    CHECK(fd < 0 || is_readable(fd));
+    EQUAL(weft_loop_pump(loop), 0);
+    EQUAL(weft_task_status(task), -ECANCELED);
+    weft_task_unref(task);
+}
+
 static void *uses_it_elsewhere(void *unused)
 {
     (void)unused;
@@ -408,6 +430,7 @@ static CU_TestInfo tests[] = {
     TEST(the_descriptor_tells_when_to_pump),
     TEST(the_descriptor_stays_readable_while_something_is_ready),
     TEST(the_next_deadline_is_that_of_the_earliest_timer),
+    TEST(to_ask_when_to_come_is_no_reason_to_come),
     TEST(a_loop_with_a_host_belongs_to_one_thread),
     TEST(without_a_loop_nothing_is_pumped),
     TEST(a_closed_loop_is_not_pumped),
