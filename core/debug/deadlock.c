@@ -183,18 +183,17 @@ static bool has_threads(void)
     return count > 1 + weft__watchdog_threads();
 }
 
-/* The loop is the program's to run, or stands on a library's in which others may have something. */
+/* The loop stands on a library's in which others may have something. */
 static bool has_company(const struct weft__loop *loop)
 {
-    if (loop->host.adopted || loop->host.by_fd) {
-        return true;
-    }
     return loop->backend->ops->run && (!loop->ops->others || loop->ops->others(loop->be));
 }
 
+/* Where somebody else waits, and pumps the loop when he likes, always. */
 static bool can_something_happen(struct weft__loop *loop)
 {
-    return weft__timers_next(&loop->timers) != WEFT__NEVER || loop->watches_used ||
+    return loop->host.depth > 0 || loop->host.adopted || loop->host.by_fd ||
+           weft__timers_next(&loop->timers) != WEFT__NEVER || loop->watches_used ||
            loop->expected || awaits_signals(loop) || has_threads() || has_handlers(loop) ||
            has_company(loop);
 }

@@ -129,6 +129,9 @@ int weft__host_pump(struct weft__loop *loop)
     }
     enter(loop, &outer);
     r = give_slice(loop);
+    if (loop->observer && !outer.running && !weft__loop_is_inherited(loop)) {
+        weft__hooks.look(loop, 1); /* what the host does now is none of our turns */
+    }
     leave(loop, &outer);
     if (weft__loop_is_inherited(loop)) {
         return -ECHILD; /* a task has forked, and this is the child */

@@ -367,6 +367,36 @@ IN_LOOP(to_ask_when_to_come_is_no_reason_to_come)
     weft_task_unref(task);
 }
 
+WEFT_ASYNC(awaits, (weft_future *, future))
+{
+    return weft_await(future);
+}
+
+/* Between two pumps it may take its time, and make something happen at last. */
+IN_LOOP(what_a_host_does_is_no_turn_of_ours)
+{
+    weft_loop_metrics metrics = { .size = sizeof metrics };
+    weft_future *future = NULL;
+    weft_task *task;
+
+    if (is_virtual()) {
+        return;
+    }
+    EQUAL(weft_debug_set(loop, "slow=90ms,deadlock,turns"), 0);
+    EQUAL(weft_future_new(loop, &future), 0);
+    task = weft_loop_create_task(loop, awaits(future), NULL);
+    EQUAL(weft_loop_pump(loop), 0);
+    usleep(250000);
+    EQUAL(weft_future_set_result(future, NULL), 0);
+    EQUAL(weft_loop_pump(loop), 0);
+    EQUAL(weft_task_status(task), 0);
+    weft_task_unref(task);
+    EQUAL(weft_loop_get_metrics(loop, &metrics), 0);
+    CHECK(metrics.waiting >= 0.249);
+    CHECK(metrics.longest < 0.249);
+    EQUAL(weft_debug_set(loop, "0"), 0);
+}
+
 static void *uses_it_elsewhere(void *unused)
 {
     (void)unused;
@@ -431,6 +461,7 @@ static CU_TestInfo tests[] = {
     TEST(the_descriptor_stays_readable_while_something_is_ready),
     TEST(the_next_deadline_is_that_of_the_earliest_timer),
     TEST(to_ask_when_to_come_is_no_reason_to_come),
+    TEST(what_a_host_does_is_no_turn_of_ours),
     TEST(a_loop_with_a_host_belongs_to_one_thread),
     TEST(without_a_loop_nothing_is_pumped),
     TEST(a_closed_loop_is_not_pumped),
