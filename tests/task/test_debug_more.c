@@ -442,7 +442,7 @@ WEFT_ASYNC(records_a_long_turn)
 static int records(void)
 {
     char folder[] = "/tmp/weft-test-XXXXXX";
-    weft_run_options options = { .backend = backend(), .debug_words = "record=16K,slow=20ms" };
+    weft_run_options options = { .backend = backend(), .debug_words = "record=16K" };
 
     CHECK(mkdtemp(folder) && chdir(folder) == 0);
     EQUAL(weft_run(records_a_signal(), &options), 0);
@@ -450,6 +450,7 @@ static int records(void)
     CHECK(strstr(written, "weft record of process") == written);
     EQUAL(lines_with(": SIGUSR2\n"), 1);
     EQUAL(lines_with("before the signal"), 1);
+    options.debug_words = "record=16K,slow=100ms";
     EQUAL(weft_run(records_a_long_turn(), &options), 0);
     read_records();
     EQUAL(lines_with(": a turn was too long\n"), 1);
