@@ -292,12 +292,11 @@ IN_TASK(others_run_while_a_file_is_waited_for)
 /* A name in a file system that lies in memory is no promise that there is something to read. */
 IN_TASK(others_run_while_a_pipe_with_a_name_is_waited_for)
 {
-    const char *name = "/dev/shm/weft-test-fifo";
-    char text[8] = "";
+    char name[64], text[8] = "";
     weft_task *reader;
     int fd;
 
-    unlink(name);
+    snprintf(name, sizeof name, "/dev/shm/weft-test-%d", (int)getpid());
     if (mkfifo(name, 0600) < 0) {
         return; /* there is no such file system */
     }
