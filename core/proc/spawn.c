@@ -27,7 +27,7 @@ extern int __clone(int (*run)(void *arg), void *stack, int flags, void *arg, ...
 
 #define CHILD_STACK (64 * 1024) /* bytes; signals are blocked, and preexec runs elsewhere */
 
-unsigned weft__proc_lacks;
+atomic_uint weft__proc_lacks;
 
 /* Whether a child of clone runs in our memory, as the kernel has it; an emulator may give it a
  * copy, and let us go on meanwhile. */

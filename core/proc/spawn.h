@@ -76,7 +76,7 @@ enum weft__proc_lacks {
     WEFT__NO_EXIT_INFO = 1u << 3,  /* a status that others have taken is lost */
     WEFT__NO_PIDFD_WAIT = 1u << 4, /* there are pidfds, but they cannot be waited for */
 };
-extern unsigned weft__proc_lacks WEFT__HIDDEN;
+extern atomic_uint weft__proc_lacks WEFT__HIDDEN; /* keepers look at it, too */
 
 /* Whether this one is to be done without; valgrind does not know the newer calls. */
 static inline bool weft__proc_without(unsigned what)
