@@ -99,16 +99,18 @@ void weft__loop_see_all(struct weft__loop *loop, bool on)
 }
 
 /* How many turns there are until the clock is read again: as many as fit into the time between two
- * looks, going by the last ones, but no more than 64. */
+ * looks, going by the last ones, but no more than 64, and at first few: those to come may be
+ * longer. */
 static void adapt_turns(struct weft__loop *loop, int64_t now)
 {
     int64_t elapsed = now - loop->budgeted;
-    int64_t turns = WEFT__BUDGET;
+    int64_t seen = (int64_t)loop->turns + 1, turns = 2 * seen;
 
-    if (elapsed > 0) {
-        turns = ((int64_t)loop->turns + 1) * WEFT__POLL_EVERY_NS / elapsed;
+    turns = turns < WEFT__BUDGET ? turns : WEFT__BUDGET;
+    if (elapsed > 0 && seen * WEFT__POLL_EVERY_NS < turns * elapsed) {
+        turns = seen * WEFT__POLL_EVERY_NS / elapsed;
     }
-    loop->turns = (int32_t)(turns < 1 ? 1 : turns < WEFT__BUDGET ? turns : WEFT__BUDGET);
+    loop->turns = turns > 0 ? (int32_t)turns - 1 : 0;
 }
 
 bool weft__loop_is_due(struct weft__loop *loop)
@@ -141,6 +143,23 @@ bool weft__loop_is_due(struct weft__loop *loop)
     loop->budgeted = now;
     weft__loop_give_budget(loop);
     return false;
+}
+
+WEFT__COLD bool weft__loop_has_time(struct weft__loop *loop)
+{
+    int64_t now;
+
+    if (loop->turns >= WEFT__BUDGET - 1 || loop->ops->caps & WEFT_BACKEND_VIRTUAL) {
+        return false;
+    }
+    now = weft__loop_now(loop);
+    if (now - loop->polled >= loop->look_every) {
+        return false;
+    }
+    adapt_turns(loop, now);
+    loop->budgeted = now;
+    weft__loop_give_budget(loop);
+    return true;
 }
 
 /* Timers whose time has come, the earliest first. */
@@ -247,6 +266,7 @@ int weft__loop_look(struct weft__loop *loop, bool may_wait)
             weft__hooks.look(loop, 1);
         }
         n = wait_for_world(loop);
+        weft__loop_know_nothing(loop);
         weft__tap(WEFT_LOOP_WOKE, loop, n);
         WEFT__PROBE2(loop_woke, loop, n);
     } else if (n >= 0 && (loop->watches_used || foreign)) {

@@ -335,6 +335,15 @@ static inline void weft__loop_give_budget(struct weft__loop *loop)
     loop->budget = loop->sees_all ? 0 : loop->turns;
 }
 
+/* How long turns take is not known: the first one is looked at.  A virtual clock stands still
+ * meanwhile. */
+static inline void weft__loop_know_nothing(struct weft__loop *loop)
+{
+    if (!(loop->ops->caps & WEFT_BACKEND_VIRTUAL)) {
+        loop->turns = 0;
+    }
+}
+
 /* From now on each turn is seen, or no more. */
 void weft__loop_see_all(struct weft__loop *loop, bool on);
 
@@ -359,6 +368,10 @@ void weft__loop_stop(struct weft__loop *loop);
 
 /* After the budget of turns: whether the loop's own stack has to look at the world. */
 bool weft__loop_is_due(struct weft__loop *loop);
+
+/* Whether one that does not wait may go on though the budget is spent: it was a small one, given as
+ * long as nobody knew how long turns are, and there is time left.  Gives the next one. */
+bool weft__loop_has_time(struct weft__loop *loop);
 
 /* Sends a report to the loop's handler, or prints it; debug mode adds what it knows. */
 void weft__report(struct weft__loop *loop, weft_report *report);

@@ -112,6 +112,7 @@ int weft__loop_open(const weft_backend *backend, const weft_backend_request *req
     weft__stacks_init(&loop->stacks, sizeof(struct weft__task));
     loop->stack_class = (uint8_t)weft__stack_class(0);
     loop->turns = WEFT__BUDGET;
+    weft__loop_know_nothing(loop);
     weft__chance_open(loop);
     loop->stop_item.kind = WEFT__ITEM_STOP;
     loop->back_item.kind = WEFT__ITEM_BACK;

@@ -205,6 +205,9 @@ void weft__task_spend_last(struct weft__task *task)
         loop->budget = 0;
         return;
     }
+    if (weft__loop_has_time(loop)) {
+        return;
+    }
     loop->gives_way = true;
     weft__task_yield(task);
 }

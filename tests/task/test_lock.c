@@ -257,6 +257,10 @@ IN_TASK(only_the_calls_in_full_look_for_a_fork)
     char text[400];
 
     fresh();
+    while (weft_inline_running->budget < 1) { /* without turns left all calls are in full */
+        EQUAL(weft_lock_acquire(&lock), 0);
+        EQUAL(weft_lock_release(&lock), 0);
+    }
     EQUAL(in_child(uses_free_and_taken_locks, text, sizeof text), 0);
     SAME(text, "");
     CHECK(!weft_lock_locked(&lock));

@@ -122,6 +122,38 @@ IN_TASK(a_timer_that_becomes_due_comes)
     }
 }
 
+/* Spends two milliseconds of each turn. */
+WEFT_ASYNC(works_in_long_turns)
+{
+    while (!served) {
+        double end = weft_loop_time(NULL) + 0.002;
+
+        while (weft_loop_time(NULL) < end) {}
+        turns++;
+        weft_sleep(0);
+    }
+    return 0;
+}
+
+/* How long a turn takes is not known before; the first one of each spell tells. */
+IN_TASK(a_timer_comes_between_long_turns)
+{
+    for (int i = 0; i < 10 && !is_virtual(); i++) {
+        weft_task *worker = weft_create_task(works_in_long_turns(), NULL);
+
+        turns = 0;
+        EQUAL(weft_sleep(0.001), 0);
+        CHECK(turns <= 3);
+        turns = 0;
+        EQUAL(weft_sleep(0.001), 0);
+        CHECK(turns <= 3);
+        served = true;
+        EQUAL(weft_await(worker), 0);
+        served = false;
+        EQUAL(weft_sleep(0.001), 0);
+    }
+}
+
 WEFT_ASYNC(serves)
 {
     served = true;
@@ -229,6 +261,7 @@ IN_TASK(all_have_the_same_share)
 static CU_TestInfo tests[] = {
     TEST(a_timer_that_is_due_comes),
     TEST(a_timer_that_becomes_due_comes),
+    TEST(a_timer_comes_between_long_turns),
     TEST(another_task_gets_its_turn),
     TEST(a_callback_gets_its_turn),
     TEST(a_descriptor_is_looked_at),
