@@ -20,6 +20,19 @@ static struct weft__future *future_of(weft_future *handle, int *ret_error)
     return future;
 }
 
+/* For a call that only looks: the host of the loop is not called for it. */
+static struct weft__future *future_seen(weft_future *handle, int *ret_error)
+{
+    struct weft__future *future = weft__cell_of(handle, ret_error);
+    int r = future ? weft__loop_check_look(future->loop) : 0;
+
+    if (r < 0) {
+        *ret_error = r;
+        return NULL;
+    }
+    return future;
+}
+
 int weft_future_new(weft_loop *handle, weft_future **ret_future)
 {
     int r = -EINVAL;
@@ -122,7 +135,7 @@ int weft_future_cancel(weft_future *handle)
 bool weft_future_done(weft_future *handle)
 {
     int r;
-    struct weft__future *future = future_of(handle, &r);
+    struct weft__future *future = future_seen(handle, &r);
 
     return !future || future->outcome.done;
 }
@@ -130,7 +143,7 @@ bool weft_future_done(weft_future *handle)
 bool weft_future_cancelled(weft_future *handle)
 {
     int r;
-    struct weft__future *future = future_of(handle, &r);
+    struct weft__future *future = future_seen(handle, &r);
 
     return future && future->outcome.done && future->outcome.status == -ECANCELED;
 }
@@ -138,7 +151,7 @@ bool weft_future_cancelled(weft_future *handle)
 int weft_future_result(weft_future *handle, void **ret_value)
 {
     int r = 0;
-    struct weft__future *future = future_of(handle, &r);
+    struct weft__future *future = future_seen(handle, &r);
 
     return future ? weft__outcome_read(&future->outcome, ret_value) : r;
 }

@@ -32,21 +32,26 @@ static void arm(struct weft__loop *loop, int64_t when)
     loop->host.armed = r < 0 ? WEFT__LOOK_ONLY : when;
 }
 
-WEFT__COLD int weft__loop_outside(struct weft__loop *loop)
+WEFT__COLD int weft__loop_looked_at(struct weft__loop *loop)
 {
-    bool hosted = is_hosted(loop);
-
-    if ((hosted || atomic_load(&loop->running)) &&
+    if ((is_hosted(loop) || atomic_load(&loop->running)) &&
         atomic_load(&loop->host.thread) != weft__this_thread()) {
         if (loop->observer) {
             weft__hooks.wrong_thread(loop);
         }
         return -EXDEV;
     }
-    if (hosted && !loop->closing) {
+    return 0;
+}
+
+WEFT__COLD int weft__loop_outside(struct weft__loop *loop)
+{
+    int r = weft__loop_looked_at(loop);
+
+    if (r == 0 && is_hosted(loop) && !loop->closing) {
         arm(loop, WEFT__LOOK_ONLY);
     }
-    return 0;
+    return r;
 }
 
 /* What has to be as it was when a pump has ended. */

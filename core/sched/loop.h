@@ -175,6 +175,9 @@ int weft__fork_epoch(uint32_t *ret_epoch);
  * One that lives in a host is about to be used: its turn will come. */
 int weft__loop_outside(struct weft__loop *loop);
 
+/* The same for a call that only looks, and makes nothing ready. */
+int weft__loop_looked_at(struct weft__loop *loop);
+
 /* Whether what belongs to `loop` may be used in this thread: 0, -EXDEV or -ECHILD. */
 static inline int weft__loop_check(struct weft__loop *loop)
 {
@@ -182,6 +185,14 @@ static inline int weft__loop_check(struct weft__loop *loop)
         return -ECHILD;
     }
     return loop == weft__running ? 0 : weft__loop_outside(loop);
+}
+
+static inline int weft__loop_check_look(struct weft__loop *loop)
+{
+    if (loop->epoch != *weft__fork_word) {
+        return -ECHILD;
+    }
+    return loop == weft__running ? 0 : weft__loop_looked_at(loop);
 }
 
 /* Tells threads apart, as long as they live. */

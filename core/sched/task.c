@@ -397,7 +397,7 @@ int weft_task_detach(weft_task *handle)
 bool weft_task_done(weft_task *handle)
 {
     int r;
-    struct weft__task *task = weft__task_of(handle, &r);
+    struct weft__task *task = weft__task_seen(handle, &r);
 
     return !task || task->outcome.done;
 }
@@ -405,7 +405,7 @@ bool weft_task_done(weft_task *handle)
 bool weft_task_cancelled(weft_task *handle)
 {
     int r;
-    struct weft__task *task = weft__task_of(handle, &r);
+    struct weft__task *task = weft__task_seen(handle, &r);
 
     return task && task->outcome.done && task->outcome.status == -ECANCELED;
 }
@@ -413,7 +413,7 @@ bool weft_task_cancelled(weft_task *handle)
 int weft_task_result(weft_task *handle, void **ret_value)
 {
     int r = 0;
-    struct weft__task *task = weft__task_of(handle, &r);
+    struct weft__task *task = weft__task_seen(handle, &r);
 
     return task ? weft__outcome_read(&task->outcome, ret_value) : r;
 }

@@ -113,6 +113,19 @@ static inline struct weft__task *weft__task_of(weft_task *handle, int *ret_error
     return task;
 }
 
+/* For one that only looks: the host of the loop is not called for it. */
+static inline struct weft__task *weft__task_seen(weft_task *handle, int *ret_error)
+{
+    struct weft__task *task = weft__task_at(handle, ret_error);
+    int r = task ? weft__loop_check_look(task->loop) : 0;
+
+    if (r < 0) {
+        *ret_error = r;
+        return NULL;
+    }
+    return task;
+}
+
 static inline weft_task *weft__task_handle(const struct weft__task *task)
 {
     return (weft_task *)task->slot.handle;

@@ -349,12 +349,18 @@ IN_LOOP(the_next_deadline_is_that_of_the_earliest_timer)
 IN_LOOP(to_ask_when_to_come_is_no_reason_to_come)
 {
     weft_task *task = weft_loop_create_task(loop, sleeps(50), NULL);
+    weft_future *future = NULL;
     int fd = weft_loop_fd(loop);
 
+    EQUAL(weft_future_new(loop, &future), 0);
     EQUAL(weft_loop_pump(loop), 0);
     EQUAL(weft_loop_pump(loop), 0);
     for (int i = 0; i < 3 && fd >= 0; i++) {
         CHECK(weft_loop_next_deadline(loop) > weft_loop_time(loop) + 1);
+        CHECK(!weft_task_done(task) && !weft_task_cancelled(task));
+        CHECK(!weft_future_done(future) && !weft_future_cancelled(future));
+        EQUAL(weft_task_status(task), -EINPROGRESS);
+        EQUAL(weft_future_status(future), -EINPROGRESS);
         CHECK(!is_readable(fd));
         EQUAL(weft_loop_pump(loop), 0);
         CHECK(!is_readable(fd));
@@ -365,6 +371,8 @@ IN_LOOP(to_ask_when_to_come_is_no_reason_to_come)
     EQUAL(weft_loop_pump(loop), 0);
     EQUAL(weft_task_status(task), -ECANCELED);
     weft_task_unref(task);
+    EQUAL(weft_future_set_result(future, NULL), 0);
+    weft_future_unref(future);
 }
 
 WEFT_ASYNC(awaits, (weft_future *, future))
