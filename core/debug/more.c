@@ -38,7 +38,13 @@ static int set_counts(struct weft__more *more, bool on, bool timed)
         more->counts = weft__alloc_zeroed(1, sizeof *more->counts);
         more->looked = weft__clock_now();
     }
-    more->timed = more->counts && timed;
+    timed = more->counts && timed;
+    if (timed && !more->timed) { /* the turn that goes on counts from here, for nobody */
+        more->last = weft__ticks_now(&more->ticks);
+        more->waits = false;
+        more->note = NULL;
+    }
+    more->timed = timed;
     if (more->timed && !more->scale) {
         more->scale = (uint32_t)(weft__ticks_rate(&more->ticks) * 65536);
     }
@@ -108,7 +114,7 @@ void weft__more_fini(struct weft__observer *observer)
 static inline void count_turn(struct weft__more *more, int64_t now)
 {
     struct weft__counts *counts = more->counts;
-    int64_t ticks = now - more->last;
+    int64_t ticks = now > more->last ? now - more->last : 0; /* another CPU's may be behind */
 
     counts->longest = ticks > counts->longest ? ticks : counts->longest;
     weft__counts_add(&counts->turn, (int64_t)((uint64_t)ticks * more->scale >> 16));

@@ -61,6 +61,7 @@ static void see_turns(struct weft__loop *loop)
 {
     const struct weft__more *more = loop->observer->more;
 
+    loop->observer->marker = NULL; /* its turn may have gone by unseen */
     weft__loop_see_all(loop, loop->observer->words.checks & WEFT__CHECKS_OF_TURNS ||
                                  (more && more->hooks_count));
 }
