@@ -135,6 +135,7 @@ struct weft__observer {
     _Atomic int tid;               /* of the thread; 0: it never ran */
     clockid_t cpu_clock;           /* of the thread; before `tid` is set */
     void *thread;                  /* weft__this_thread() of that */
+    uintptr_t stack_low, stack_end; /* of the thread; 0: not known */
     void *alternate_thread;        /* where it uses a stack for signal handlers; NULL: nowhere */
     bool watched;                  /* it is in the list */
     struct weft__stall stall;

@@ -229,6 +229,21 @@ static uint32_t peek_chain(const struct weft__frame *at, weft_frame *ret, uint32
     return count;
 }
 
+/* Where the stack ends that holds `sp`.  Nothing behind it is looked at: that may be another task's
+ * stack, whose pages would come into being by being read. */
+static uintptr_t end_of_stack(const struct weft__observer *observer, uintptr_t sp, uintptr_t args)
+{
+    uintptr_t end = weft__stacks_end_of(&observer->loop->stacks, sp);
+
+    if (end) { /* a task's, which need not be the current one */
+        return args > sp && args < end ? args : end;
+    }
+    if (sp >= observer->stack_low && sp < observer->stack_end) {
+        return observer->stack_end;
+    }
+    return (sp | 4095) + 1; /* a signal handler's, or a library's */
+}
+
 static void look_from_outside(struct weft__observer *observer,
                               const struct weft__thread_state *state, struct weft__sample *ret)
 {
@@ -243,11 +258,9 @@ static void look_from_outside(struct weft__observer *observer,
         ret->chain_count = peek_chain(frame, ret->chain, WEFT__CHAIN_MAX);
     }
     if (state->sp) {
-        if (top < state->sp || top - state->sp > (uintptr_t)64 << 20) {
-            top = UINTPTR_MAX; /* not on the task's stack: a callback's, or a signal handler's */
-        }
-        ret->stack_count = weft__stack_in_call(state->pc, state->sp, top, ret->stack,
-                                               WEFT__STACK_MAX, &ret->exact);
+        ret->stack_count =
+            weft__stack_in_call(state->pc, state->sp, end_of_stack(observer, state->sp, top),
+                                ret->stack, WEFT__STACK_MAX, &ret->exact);
     }
     if (state->call >= 0) {
         const char *name = weft__call_name(state->call);

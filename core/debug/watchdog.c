@@ -413,6 +413,23 @@ void weft__watchdog_set(struct weft__observer *observer, const struct weft__debu
     pthread_mutex_unlock(&dog.lock);
 }
 
+/* Between which addresses the thread's own stack lies. */
+static void find_stack(struct weft__observer *observer)
+{
+    pthread_attr_t attributes;
+    void *low = NULL;
+    size_t size = 0;
+
+    observer->stack_low = observer->stack_end = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        if (pthread_attr_getstack(&attributes, &low, &size) == 0) {
+            observer->stack_low = (uintptr_t)low;
+            observer->stack_end = (uintptr_t)low + size;
+        }
+        pthread_attr_destroy(&attributes);
+    }
+}
+
 void weft__watchdog_thread(struct weft__observer *observer)
 {
     pthread_mutex_lock(&dog.lock);
@@ -422,6 +439,9 @@ void weft__watchdog_thread(struct weft__observer *observer)
     }
     atomic_store(&observer->tid, (int)syscall(SYS_gettid));
     observer->stall.serial = 0;
+    if (observer->watched) {
+        find_stack(observer);
+    }
     pthread_mutex_unlock(&dog.lock);
     if (observer->watched && !observer->alternate_thread) {
         weft__alternate_use();

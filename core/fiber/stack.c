@@ -358,26 +358,34 @@ struct weft__slot *weft__stacks_grow(struct weft__stacks *stacks, unsigned size_
     return slot;
 }
 
-struct weft__slot *weft__stacks_guarding(const struct weft__stacks *stacks, const void *address)
+/* The slot in whose part of a slab an address lies, or NULL. */
+static struct weft__slot *slot_around(const struct weft__stacks *stacks, uintptr_t a)
 {
-    uintptr_t a = (uintptr_t)address;
-
     for (unsigned i = 0; i < WEFT__STACK_CLASSES; i++) {
         struct weft__slab *slab = __atomic_load_n(&stacks->classes[i].slabs, __ATOMIC_ACQUIRE);
 
         for (; slab; slab = slab->next) {
             size_t index = (a - (uintptr_t)slab->base) / slab->stride;
 
-            if (a < (uintptr_t)slab->base ||
-                index >= __atomic_load_n(&slab->carved, __ATOMIC_ACQUIRE)) {
-                continue;
+            if (a >= (uintptr_t)slab->base &&
+                index < __atomic_load_n(&slab->carved, __ATOMIC_ACQUIRE)) {
+                return slot_at(slab, index);
             }
-            struct weft__slot *slot = slot_at(slab, index);
-
-            return slot->guarded && a < (uintptr_t)slot->low ? slot : NULL;
         }
     }
     return NULL;
+}
+
+struct weft__slot *weft__stacks_guarding(const struct weft__stacks *stacks, const void *address)
+{
+    struct weft__slot *slot = slot_around(stacks, (uintptr_t)address);
+
+    return slot && slot->guarded && (uintptr_t)address < (uintptr_t)slot->low ? slot : NULL;
+}
+
+uintptr_t weft__stacks_end_of(const struct weft__stacks *stacks, uintptr_t address)
+{
+    return (uintptr_t)slot_around(stacks, address);
 }
 
 void weft__stacks_each(struct weft__stacks *stacks,

@@ -78,6 +78,10 @@ struct weft__slot *weft__stacks_grow(struct weft__stacks *stacks, unsigned size_
  * anything. */
 struct weft__slot *weft__stacks_guarding(const struct weft__stacks *stacks, const void *address);
 
+/* Where the stack that holds `address` ends: its descriptor; 0: it is none of these.  Any thread,
+ * while they are there. */
+uintptr_t weft__stacks_end_of(const struct weft__stacks *stacks, uintptr_t address);
+
 /* Calls `visit` for each slot that is taken.  `visit` may give that slot back. */
 void weft__stacks_each(struct weft__stacks *stacks,
                        void (*visit)(struct weft__slot *slot, void *arg), void *arg);

@@ -191,6 +191,37 @@ IN_TASK(what_may_block_is_not_told)
     EQUAL(weft_debug_set(NULL, "0"), 0);
 }
 
+/* A look copies the stack that it finds.  What it reads of others' would count as used by them. */
+
+WEFT_ASYNC(blocks_as_nobody)
+{
+    struct weft__loop *self = weft__running;
+    struct weft__task *current = self->current;
+
+    self->current = NULL; /* as while a handler has a report, on this stack */
+    sleeps_hard();
+    self->current = current;
+    return 0;
+}
+
+IN_TASK(a_look_does_not_reach_into_the_next_stack)
+{
+    weft_task_options options = { .name = "blocks", .stack_size = 256 << 10 };
+    weft_task *task, *next;
+
+    watch_for("slow=20ms,stack");
+    task = weft_create_task(blocks_as_nobody(), &options);
+    weft_sleep(0);
+    TOLD_ABOUT(WEFT_REPORT_SLOW, "");
+    CHECK(told.stack_count >= 1);
+    options.name = "next"; /* its stack lies behind the other, and was nobody's until now */
+    next = weft_create_task(innocent(1), &options);
+    EQUAL(weft_await(next), 0);
+    EQUAL(weft_await(task), 0);
+    SILENT();
+    EQUAL(weft_debug_set(NULL, "0"), 0);
+}
+
 /* Without a handler: on standard error. */
 
 static int blocks_and_prints(void)
@@ -286,6 +317,7 @@ static CU_TestInfo tests[] = {
     TEST(a_task_that_waits_is_not_told),
     TEST(a_task_that_gives_way_is_not_told),
     TEST(what_may_block_is_not_told),
+    TEST(a_look_does_not_reach_into_the_next_stack),
     TEST(it_is_printed_with_its_place),
     TEST(one_that_goes_on_is_told_before_it_ends),
     TEST(in_any_thread),
