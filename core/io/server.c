@@ -6,6 +6,8 @@
 #include <weft/scope.h>
 #include <weft/waitq.h>
 
+#define CLOSE_TIMEOUT 30.0 /* seconds, unless options say otherwise */
+
 static struct weft__server *server_of(weft_server *handle, int *ret_error)
 {
     struct weft__server *server = weft__cell_of(handle, ret_error);
@@ -79,6 +81,7 @@ int weft__server_new(struct weft__loop *loop, weft_server_handler *handler, void
         .max_clients = options->max_clients,
         .limit = options->stream.limit,
         .stack_size = options->stack_size,
+        .close_timeout = options->close_timeout > 0 ? options->close_timeout : CLOSE_TIMEOUT,
         .keep_file = options->keep_file,
     };
     weft__list_init(&server->clients);

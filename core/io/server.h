@@ -32,6 +32,7 @@ struct weft__server {
     uint32_t accepting;        /* doors with a task */
     uint32_t max_clients;      /* 0: no limit */
     size_t limit, stack_size;
+    double close_timeout;
     bool keep_file;
     bool is_serving;
     bool is_awaited; /* a task is in serve_forever() */

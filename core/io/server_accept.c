@@ -35,6 +35,23 @@ static bool is_ordinary(int status)
            weft__stream_is_cut_off(status);
 }
 
+/* Closes what the handler has left.  Who never reads what is queued for him holds the server no
+ * longer than was allowed: then the connection is reset, as by a cancel; at once where there is no
+ * memory to measure the time. */
+static void close_client(struct weft__server *server, struct weft__stream *stream)
+{
+    weft_stream *handle = weft__stream_handle(stream);
+    weft_timeout timeout;
+
+    if (!stream->is_writing || stream->holds > 1) {
+        (void)weft_stream_close(handle); /* does not wait */
+    } else if (weft_timeout_enter(&timeout, server->close_timeout) < 0) {
+        (void)weft_stream_abort(handle);
+    } else {
+        (void)weft_timeout_exit(&timeout, weft_stream_close(handle));
+    }
+}
+
 WEFT_ASYNC(serve_client, (struct weft__server *, server), (struct weft__stream *, stream))
 {
     weft_stream *handle = weft__stream_handle(stream);
@@ -44,7 +61,7 @@ WEFT_ASYNC(serve_client, (struct weft__server *, server), (struct weft__stream *
         report(server->loop, r, "the handler of a connection failed", true);
     }
     if (stream->holds) { /* the handler may have closed it */
-        (void)weft_stream_close(handle); /* may wait, and can be cancelled like the handler */
+        close_client(server, stream); /* may wait, and can be cancelled like the handler */
     }
     stream->server_task = NULL;
     weft__list_remove(&stream->client);

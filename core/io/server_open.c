@@ -11,6 +11,7 @@
 #include <weft/io.h>
 
 static const weft_server_options defaults;
+_Static_assert(sizeof(void *) != 8 || sizeof(weft_server_options) == 112, "the public size");
 
 static struct weft__listen_options listen_options(const weft_server_options *options)
 {
@@ -56,7 +57,8 @@ static int begin(weft_server_handler *handler, void *user, const weft_server_opt
                  struct weft__server **ret_server)
 {
     int r = -EINVAL;
-    struct weft__task *task = handler && options->backlog >= 0 ? weft__io_begin(&r) : NULL;
+    bool is_good = handler && options->backlog >= 0 && options->close_timeout >= 0;
+    struct weft__task *task = is_good ? weft__io_begin(&r) : NULL;
 
     return task ? weft__server_new(task->loop, handler, user, options, ret_server) : r;
 }

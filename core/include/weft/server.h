@@ -19,9 +19,13 @@
  *     weft_server_close(server);
  *
  * The handler is a coroutine function.  When it returns its stream is closed; weft_stream_ref()
- * keeps it longer.  A status below 0 is reported, but for those that say no more than that the
- * connection is over: -ECANCELED, -EBADF, -EPIPE, -ECONNRESET, -ETIMEDOUT, -EHOSTUNREACH and the
- * like.
+ * keeps it longer.  What it has left queued, of a write that was cut short, is sent first, for at
+ * most `close_timeout` seconds; then the connection is reset: a client that never reads is not
+ * waited for any longer, and its place among `max_clients` is free.  A handler that closes its
+ * stream by itself waits by itself.
+ *
+ * A status below 0 is reported, but for those that say no more than that the connection is over:
+ * -ECANCELED, -EBADF, -EPIPE, -ECONNRESET, -ETIMEDOUT, -EHOSTUNREACH and the like.
  *
  * A client that resets its connection before it was accepted has a handler, too: its first read is
  * -ECONNRESET.
@@ -60,7 +64,8 @@ typedef struct weft_server_options {
     bool keep_alive;     /* TCP looks whether the other end is still there */
     bool keep_file;      /* a Unix socket's file stays when the server closes */
     size_t stack_size;   /* of each connection's task; 0: the loop's */
-    void *reserved[4];   /* zero */
+    double close_timeout; /* seconds for what is queued when a handler has ended; 0: 30, INFINITY */
+    void *reserved[3];   /* zero */
 } weft_server_options;
 
 /** Starts a server on a port.

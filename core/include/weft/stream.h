@@ -122,7 +122,8 @@ WEFT_API weft_stream *weft_stream_ref(weft_stream *stream);
  *  Returns 0, at once where there are more holds; else when it is closed, whatever is returned:
  *  what ended the sending of queued bytes (-EPIPE, -ECONNRESET ...), -ECANCELED or, outside a task,
  *  -EPERM: they were not sent and the connection was reset.  -EBADF it is spent, -EXDEV, -ECHILD.
- *  A cancellation point only where bytes are queued.
+ *  A cancellation point only where bytes are queued: then it waits as long as the other end takes
+ *  to read them, unless a timeout is around it.
  *  Source: StreamWriter.close() and wait_closed(). */
 WEFT_API int weft_stream_close(weft_stream *stream);
 
@@ -204,6 +205,17 @@ WEFT_API int weft_stream_consume(weft_stream *stream, size_t size);
 WEFT_API bool weft_stream_at_eof(weft_stream *stream);
 
 /** Writes all of it, however long that has to wait.
+ *
+ *      weft_timeout_enter(&limit, 5);
+ *      n = weft_stream_write(peer, data, size);
+ *      r = weft_timeout_exit(&limit, n < 0 ? (int)n : 0);
+ *      if (weft_timeout_expired(&limit)) {
+ *          weft_stream_abort(peer); the rest is queued, and a close would wait for it
+ *      }
+ *
+ *  A timeout around a write makes no error of it once the first byte has gone: all of it counts as
+ *  written, the rest is queued as a copy in memory, and exit returns 0.  Ask whether the timeout
+ *  has expired; if so abort, unless the other end may take as long as it likes.
  *
  *  data   `size` bytes; borrowed during the call.
  *  parts  `count` of them, one behind the other; borrowed during the call.
