@@ -87,7 +87,8 @@ WEFT_ASYNC(count, (weft_stream *, peer), (void *, unused))
         return (int)n;
     printf("server: the end, after %zu bytes\n", got);
     size = snprintf(buffer, sizeof buffer, "%zu bytes, thank you", got);
-    return (int)weft_stream_write(peer, buffer, (size_t)size);
+    n = weft_stream_write(peer, buffer, (size_t)size);
+    return n < 0 ? (int)n : 0;
 }
 
 static int talk(weft_stream *s)

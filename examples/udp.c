@@ -38,7 +38,9 @@ WEFT_ASYNC(serves, (weft_datagram *, socket))
 
 WEFT_ASYNC(receives, (weft_datagram *, socket), (char *, data), (size_t, size))
 {
-    return (int)weft_datagram_recv(socket, data, size);
+    ssize_t n = weft_datagram_recv(socket, data, size);
+
+    return n > (ssize_t)size ? (int)size : (int)n; /* of a longer one the rest was cut off */
 }
 
 /* Asks up to three times: a datagram may be lost. */
@@ -48,8 +50,10 @@ static int ask(weft_datagram *socket, const char *word)
     int r = -ETIMEDOUT;
 
     for (int i = 0; i < 3 && r == -ETIMEDOUT; i++) {
-        r = (int)weft_datagram_send(socket, word, strlen(word));
-        if (r >= 0)
+        ssize_t n = weft_datagram_send(socket, word, strlen(word));
+
+        r = n < 0 ? (int)n : 0;
+        if (r == 0)
             r = weft_wait_for(receives(socket, data, sizeof data), 0.5);
     }
     if (r < 0)

@@ -2,7 +2,7 @@
  * Buffers: bytes that grow, for what a call returns and nobody knew the size of.
  *
  *     weft_buffer text = { 0 };
- *     r = weft_read_file("config", 1 << 20, &text);
+ *     int64_t n = weft_read_file("config", 1 << 20, &text);
  *     ... text.data, text.len ...
  *     weft_buffer_clear(&text);
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Copying files.
  *
- *     r = weft_copy_file("disk.img", "backup.img", NULL);
+ *     int64_t n = weft_copy_file("disk.img", "backup.img", NULL);
  *
  * The copy is made beside the file that it shall replace, and takes its place when it is whole.  A
  * copy that fails, or is cancelled, leaves what was there before. */

@@ -2,8 +2,8 @@
  * Whole files: read into memory, written from memory, in one call.
  *
  *     weft_buffer text = { 0 };
- *     r = weft_read_file("config", 1 << 20, &text);
- *     r = weft_write_file("config", text.data, text.len, NULL);
+ *     int64_t n = weft_read_file("config", 1 << 20, &text);
+ *     int r = weft_write_file("config", text.data, text.len, NULL);
  *
  * Who writes a whole file replaces it in one step: readers see the old one or the new one, and a
  * write that fails, or is cancelled, leaves the old one.  What <weft/file.h> says of cancels, and
