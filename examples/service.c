@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * A service from its start to its end: the socket it was given or made, "ready" for systemd,
- * clients in a group, and on SIGTERM: no new ones, time for those that are there, then the end.
+ * A service from its start to its end: the socket it was given or made, "ready" for systemd, a task
+ * for each client, and on SIGTERM: no new ones, time for those that are there, then the end.
  *
  *     service            serves the time of day on a free port until SIGTERM
  *     service --demo     is its own client, and sends itself SIGTERM
  *
  * A unit file for it needs no more than Type=notify and ExecStart=; with a socket unit beside it
  * systemd hands over the listening socket.  Neither takes a library: both are a few lines below. */
-#include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <math.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,13 +30,11 @@ static void notify(const char *state)
     size_t n = path ? strlen(path) : 0;
     int fd;
 
-    if (n < 2 || n >= sizeof to.sun_path) {
+    if (n < 2 || n >= sizeof to.sun_path)
         return;
-    }
     memcpy(to.sun_path, path, n);
-    if (path[0] == '@') {
+    if (path[0] == '@')
         to.sun_path[0] = '\0'; /* an abstract name */
-    }
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd >= 0) {
         sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to,
@@ -54,58 +48,10 @@ static int given_socket(void)
 {
     const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
 
-    if (!pid || !fds || atoi(pid) != getpid() || atoi(fds) < 1) {
+    if (!pid || !fds || atoi(pid) != getpid() || atoi(fds) < 1)
         return -1;
-    }
     fcntl(3, F_SETFD, FD_CLOEXEC);
-    fcntl(3, F_SETFL, fcntl(3, F_GETFL) | O_NONBLOCK);
     return 3;
-}
-
-static int own_socket(void)
-{
-    struct sockaddr_in any = { .sin_family = AF_INET,
-                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof any) < 0 || listen(fd, 100) < 0) {
-        return -errno;
-    }
-    return fd;
-}
-
-/* ---- a descriptor as something to await ---- */
-
-struct readable {
-    int fd;
-    weft_future *ready;
-};
-
-static void on_readable(void *arg)
-{
-    struct readable *readable = arg;
-
-    weft_loop_remove_reader(NULL, readable->fd);
-    weft_future_set_result(readable->ready, NULL);
-}
-
-static int wait_readable(int fd)
-{
-    struct readable readable = { .fd = fd };
-    int r = weft_future_new(NULL, &readable.ready);
-
-    if (r < 0) {
-        return r;
-    }
-    r = weft_loop_add_reader(NULL, fd, on_readable, &readable);
-    if (r < 0) {
-        weft_future_set_exception(readable.ready, r); /* told by the await */
-    }
-    r = weft_await(readable.ready);
-    if (weft_loop_remove_reader(NULL, fd) == 1) { /* cancelled before it was readable */
-        weft_future_set_result(readable.ready, NULL); /* spends the setter's hold */
-    }
-    return r;
 }
 
 /* ---- the service ---- */
@@ -113,131 +59,98 @@ static int wait_readable(int fd)
 static int served;
 
 /* Tells the time once for each line. */
-WEFT_ASYNC(serve_client, (int, fd))
+WEFT_ASYNC(tell_time, (weft_stream *, client), (void *, unused))
 {
-    char line[128];
+    char line[128], text[32];
     ssize_t n;
-    int r = 0;
 
-    while (r >= 0) {
-        n = read(fd, line, sizeof line);
-        if (n < 0 && errno == EAGAIN) {
-            r = wait_readable(fd);
-        } else if (n > 0) {
-            time_t now = time(NULL);
-            char text[32];
+    (void)unused;
+    while ((n = weft_stream_readline(client, line, sizeof line)) > 0) {
+        time_t now = time(NULL);
 
-            ctime_r(&now, text);
-            r = send(fd, text, strlen(text), MSG_NOSIGNAL) < 0 ? -errno : weft_sleep(0);
-            served++; /* and then others have a turn, also while this one never pauses */
-        } else {
+        ctime_r(&now, text);
+        n = weft_stream_write(client, text, strlen(text));
+        if (n < 0)
             break;
-        }
+        served++;
     }
-    close(fd);
-    return r == -ECANCELED ? r : 0; /* one client's trouble is not the service's */
+    return (int)n;
 }
 
-WEFT_ASYNC(accept_clients, (int, listener), (weft_task_group *, clients))
+static int start(weft_server **ret_server)
 {
-    int r = 0;
+    int fd = given_socket();
 
-    while (r >= 0) {
-        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-        if (fd >= 0) {
-            weft_task_group_create_task(clients, serve_client(fd), NULL);
-            r = weft_sleep(0);
-        } else if (errno == EAGAIN) {
-            r = wait_readable(listener);
-        } else {
-            r = weft_sleep(0.1); /* no descriptors, no memory: others may give some back */
-        }
-    }
-    close(listener);
-    return r;
+    return fd >= 0 ? weft_start_server_fd(tell_time, NULL, fd, NULL, ret_server) :
+                     weft_start_server(tell_time, NULL, "127.0.0.1", 0, NULL, ret_server);
 }
 
-WEFT_ASYNC(serve, (int, listener))
+/* Ready, until SIGTERM; then those who are there may finish. */
+static int serve(weft_server *server, weft_signal_receiver *signals)
 {
-    weft_signal_receiver *signals;
-    weft_task_group clients;
-    weft_timeout drain;
-    weft_task *acceptor;
-    int r = weft_signal_receiver_open(WEFT_SIGNALS(SIGTERM), &signals);
-
-    if (r < 0) {
-        return r;
-    }
-    weft_timeout_enter(&drain, INFINITY);
-    weft_task_group_enter(&clients);
-    acceptor = weft_task_group_create_task(&clients, accept_clients(listener, &clients), NULL);
+    int r;
 
     notify("READY=1");
     r = weft_signal_receive(signals);
-    if (r > 0) {
-        notify("STOPPING=1");
-        printf("SIGTERM: no new clients, %g seconds for those that are there\n", DRAIN);
-        weft_task_cancel(acceptor);
-        weft_timeout_reschedule(&drain, weft_loop_time(NULL) + DRAIN);
-    }
-    r = weft_task_group_exit(&clients, r < 0 ? r : 0);
-    r = weft_timeout_exit(&drain, r);
-    weft_signal_receiver_close(signals);
-    if (r == -ETIMEDOUT) {
+    weft_signal_receiver_close(signals); /* from here on SIGTERM ends the process at once */
+    if (r < 0)
+        return r;
+    notify("STOPPING=1");
+    printf("SIGTERM: no new clients, %g seconds for those that are there\n", DRAIN);
+    r = weft_server_drain(server, DRAIN);
+    if (r == -ETIMEDOUT)
         printf("some clients did not finish\n");
-        r = 0;
-    }
     printf("served %d\n", served);
-    return r;
+    return r == -ETIMEDOUT ? 0 : r;
 }
 
-/* ---- the demonstration's client ---- */
+/* ---- the demonstration's client: a slow one ---- */
 
-static struct sockaddr_in address;
-
-static void *be_client(void *unused)
+WEFT_ASYNC(be_client, (int, port))
 {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    char text[64];
+    weft_stream *service;
+    char line[64];
+    ssize_t n = weft_open_connection("127.0.0.1", port, NULL, &service);
 
-    (void)unused;
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
-        for (int i = 0; i < 3; i++) {
-            if (i == 2) {
-                kill(getpid(), SIGTERM); /* it is still served until it hangs up */
-            }
-            if (write(fd, "time?\n", 6) < 0 || read(fd, text, sizeof text) <= 0) {
-                break;
-            }
-        }
+    if (n < 0)
+        return (int)n;
+    for (int i = 0; i < 3 && n >= 0; i++) {
+        if (i == 2)
+            kill(getpid(), SIGTERM); /* it is still served until it hangs up */
+        weft_sleep(0.1);
+        n = weft_stream_write(service, "time?\n", 6);
+        if (n > 0)
+            n = weft_stream_readline(service, line, sizeof line);
+        if (n == 0)
+            n = -ENODATA; /* cut off */
     }
-    close(fd);
-    return NULL;
+    weft_stream_close(service);
+    return n < 0 ? (int)n : 0;
+}
+
+WEFT_ASYNC(amain, (bool, demo))
+{
+    weft_signal_receiver *signals;
+    weft_server *server;
+    weft_task *client = NULL;
+    int r = weft_signal_receiver_open(WEFT_SIGNALS(SIGTERM), &signals);
+
+    if (r < 0)
+        return r;
+    r = start(&server);
+    if (r < 0)
+        return r; /* the receiver is closed with the loop */
+    if (demo)
+        client = weft_create_task(be_client(weft_server_port(server)), NULL);
+    else
+        printf("the time of day on port %d\n", weft_server_port(server));
+    r = serve(server, signals);
+    weft_server_close(server);
+    return r < 0 || !client ? r : weft_await(client);
 }
 
 int main(int argc, char **argv)
 {
-    bool demo = argc > 1 && strcmp(argv[1], "--demo") == 0;
-    int listener = given_socket();
-    socklen_t size = sizeof address;
-    pthread_t client;
-    int status;
-
     setvbuf(stdout, NULL, _IOLBF, 0);
-    listener = listener >= 0 ? listener : own_socket();
-    if (listener < 0 || getsockname(listener, (struct sockaddr *)&address, &size) < 0) {
-        fprintf(stderr, "service: no socket: %s\n", strerror(listener < 0 ? -listener : errno));
-        return 1;
-    }
-    if (demo) {
-        pthread_create(&client, NULL, be_client, NULL);
-    } else {
-        printf("the time of day on 127.0.0.1:%d\n", ntohs(address.sin_port));
-    }
-    status = weft_main(serve(listener), NULL);
-    if (demo) {
-        pthread_join(client, NULL);
-    }
-    return status;
+    return weft_main(amain(argc > 1 && strcmp(argv[1], "--demo") == 0), NULL);
 }
