@@ -10,7 +10,7 @@ int weft_stream_fd(weft_stream *handle)
     if (!stream) {
         return r;
     }
-    return stream->fd < 0 ? -ENOTSUP : stream->fd;
+    return stream->fd < 0 ? -EOPNOTSUPP : stream->fd;
 }
 
 
@@ -25,7 +25,7 @@ static int ask(weft_stream *handle, int (*name)(int, struct sockaddr *, socklen_
         return fd;
     }
     if (name(fd, &address.sockaddr, &address.length) < 0) {
-        return errno == ENOTSOCK ? -ENOTSUP : -errno;
+        return errno == ENOTSOCK ? -EOPNOTSUPP : -errno;
     }
     address.family = address.sockaddr.sa_family;
     address.type = SOCK_STREAM;
@@ -52,7 +52,7 @@ int weft_stream_credentials(weft_stream *handle, weft_credentials *ret_credentia
     int r = weft_stream_sockname(handle, &own);
 
     if (r < 0 || own.family != AF_UNIX) {
-        return r < 0 ? r : -ENOTSUP;
+        return r < 0 ? r : -EOPNOTSUPP;
     }
     if (getsockopt(weft_stream_fd(handle), SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
         return -errno;
@@ -62,7 +62,7 @@ int weft_stream_credentials(weft_stream *handle, weft_credentials *ret_credentia
     return 0;
 #else
     (void)ret_credentials;
-    return handle ? -ENOTSUP : -EINVAL;
+    return handle ? -EOPNOTSUPP : -EINVAL;
 #endif
 }
 

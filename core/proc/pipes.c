@@ -67,8 +67,8 @@ static const struct weft__stream_kind stream_pipe = {
 static int shut_pty(struct weft__stream *stream)
 {
     (void)stream;
-    return weft__words(-ENOTSUP, "a terminal has no half to close: \"\\4\" (Ctrl-D) at the "
-                                 "beginning of a line is the end of its input");
+    return weft__words(-EOPNOTSUPP, "a terminal has no half to close: \"\\4\" (Ctrl-D) at the "
+                                    "beginning of a line is the end of its input");
 }
 
 static const struct weft__stream_kind stream_pty = {

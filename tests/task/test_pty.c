@@ -192,7 +192,7 @@ IN_TASK(a_terminal_has_no_half_to_close)
 {
     weft_process *process = in_terminal("cat");
 
-    EQUAL(weft_stream_write_eof(weft_process_pty(process)), -ENOTSUP);
+    EQUAL(weft_stream_write_eof(weft_process_pty(process)), -EOPNOTSUPP);
     type(process, "still\n");
     shows(process, "still\r\n");
     weft_process_free(process);

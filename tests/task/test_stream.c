@@ -708,12 +708,12 @@ OVER_EACH(a_stream_tells_of_itself, BENEATH)
     bool is_socket = beneath == UNIX || beneath == TCP;
 
     EQUAL(weft_stream_fd(here) >= 0, beneath != MEMORY);
-    EQUAL(weft_stream_peername(here, &address), is_socket ? 0 : -ENOTSUP);
-    EQUAL(weft_stream_sockname(here, &address), is_socket ? 0 : -ENOTSUP);
+    EQUAL(weft_stream_peername(here, &address), is_socket ? 0 : -EOPNOTSUPP);
+    EQUAL(weft_stream_sockname(here, &address), is_socket ? 0 : -EOPNOTSUPP);
     if (is_socket) {
         EQUAL(address.family, beneath == TCP ? AF_INET : AF_UNIX);
     }
-    EQUAL(weft_stream_credentials(here, &peer), beneath == UNIX ? 0 : -ENOTSUP);
+    EQUAL(weft_stream_credentials(here, &peer), beneath == UNIX ? 0 : -EOPNOTSUPP);
     if (beneath == UNIX) {
         EQUAL(peer.pid, getpid());
         EQUAL(peer.uid, getuid());

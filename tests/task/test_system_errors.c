@@ -146,7 +146,7 @@ IN_TASK(datagrams_of_unix_that_cannot_go)
     EQUAL(weft_datagram_sendto(a, "a", 1, &second), -EPERM); /* it hears itself alone */
     unlink(nobody);
     EQUAL(weft_datagram_sendto(a, "a", 1, &third), -ENOENT);
-    EQUAL(weft_datagram_set_multicast(a, 1, true, NULL), -ENOTSUP);
+    EQUAL(weft_datagram_set_multicast(a, 1, true, NULL), -EOPNOTSUPP);
     weft_datagram_close(a);
     weft_datagram_close(b);
     unlink(scratch("first"));

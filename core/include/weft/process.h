@@ -208,7 +208,8 @@ typedef struct weft_communicate_options {
  *  left behind may hold them for long (`until_exit` does not wait for that).
  *
  *  Nothing is lost when it fails: called again, with the same input, it goes on where it was, and
- *  what was read so far comes with the rest.
+ *  what was read so far comes with the rest; so what a child wrote that took too long is had by
+ *  weft_process_kill() and this call again.
  *
  *  Returns how the child ended, as weft_process_wait(); -ECANCELED the task is cancelled, and the
  *  child goes on; -EMSGSIZE the output is longer than the limit; -ENOMEM; -EBUSY another task does
@@ -269,8 +270,8 @@ WEFT_API weft_stream *weft_process_stderr(weft_process *process);
  *
  *  The stream ends when the child and all others that have the terminal have closed it.  Closing
  *  it, as weft_process_free() does, hangs up: they get SIGHUP.  A terminal has no half to close:
- *  weft_stream_write_eof() is -ENOTSUP.  weft_process_communicate() leaves it alone, so read it in
- *  another task.  It is a stream as those of the pipes in all else, and returned as they are.
+ *  weft_stream_write_eof() is -EOPNOTSUPP.  weft_process_communicate() leaves it alone, so read it
+ *  in another task.  It is a stream as those of the pipes in all else, and returned as they are.
  *  Source: pty.fork() of Python, forkpty(3). */
 WEFT_API weft_stream *weft_process_pty(weft_process *process);
 

@@ -251,11 +251,11 @@ WEFT_API int weft_stream_write_eof(weft_stream *stream);
  *  Reading the file may wait for the disk, and the thread with it.  Source: loop.sendfile(). */
 WEFT_API ssize_t weft_stream_sendfile(weft_stream *stream, int from, off_t *offset, size_t count);
 
-/** Returns the descriptor, which is still the stream's; -ENOTSUP it has none, -EBADF. */
+/** Returns the descriptor, which is still the stream's; -EOPNOTSUPP it has none, -EBADF. */
 WEFT_API int weft_stream_fd(weft_stream *stream);
 
 /** Tells who is at the other end, and who is at this one.
- *  Returns 0; -ENOTSUP it is no socket, -ENOTCONN, -EBADF.  Not cancellation points.
+ *  Returns 0; -EOPNOTSUPP it is no socket, -ENOTCONN, -EBADF.  Not cancellation points.
  *  Source: get_extra_info("peername"), get_extra_info("sockname"). */
 WEFT_API int weft_stream_peername(weft_stream *stream, weft_address *ret_address);
 WEFT_API int weft_stream_sockname(weft_stream *stream, weft_address *ret_address);
@@ -265,7 +265,7 @@ typedef struct weft_credentials {
     int64_t pid, uid, gid;
 } weft_credentials;
 
-/** Tells whose process it is.  Returns 0; -ENOTSUP it is no Unix socket, -EBADF.
+/** Tells whose process it is.  Returns 0; -EOPNOTSUPP it is no Unix socket, -EBADF.
  *  Source: unix(7), SO_PEERCRED. */
 WEFT_API int weft_stream_credentials(weft_stream *stream, weft_credentials *ret_credentials);
 
