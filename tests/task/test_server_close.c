@@ -13,7 +13,8 @@
 static weft_server *server;
 static char *much;
 static int left, told; /* handlers that have left something queued; that were told it was written */
-static bool keeps; /* handlers keep a hold of their stream, as `kept` */
+static bool keeps;  /* handlers keep a hold of their stream, as `kept` */
+static bool aborts; /* handlers do as they are told: they abort what is queued */
 static weft_stream *kept;
 
 /* Leaves most of it queued: the write was begun when the time was up. */
@@ -33,6 +34,10 @@ WEFT_ASYNC(leaves, (weft_stream *, peer), (void *, user))
     left += weft_timeout_expired(&limit);
     if (keeps) {
         kept = weft_stream_ref(peer);
+    }
+    if (aborts && weft_timeout_expired(&limit)) {
+        EQUAL(weft_stream_abort(peer), 0);
+        r = -ETIMEDOUT;
     }
     return r;
 }
@@ -162,6 +167,20 @@ ON_REAL(half_a_minute_is_what_nobody_has_to_ask_for)
         is_reset(client);
         end();
     }
+}
+
+ON_REAL(a_handler_that_aborts_leaves_nothing_to_wait_for)
+{
+    weft_stream *client;
+
+    aborts = true;
+    start(&(weft_server_options){ .close_timeout = INFINITY });
+    client = be_left_waiting(1);
+    EQUAL(weft_server_drain(server, INFINITY), 0);
+    is_reset(client);
+    EQUAL(reports_left(), 0); /* a time that is up is the connection's matter */
+    aborts = false;
+    end();
 }
 
 ON_REAL(without_limit_a_server_waits_as_long_as_it_takes)
@@ -345,6 +364,7 @@ static CU_TestInfo tests[] = {
     TEST(who_never_reads_is_reset_in_time),
     TEST(the_place_of_who_never_reads_is_another_s),
     TEST(half_a_minute_is_what_nobody_has_to_ask_for),
+    TEST(a_handler_that_aborts_leaves_nothing_to_wait_for),
     TEST(without_limit_a_server_waits_as_long_as_it_takes),
     TEST(a_drain_without_limit_ends),
     TEST(a_drain_s_own_limit_comes_first),
