@@ -288,6 +288,12 @@ static int main_without_backend(void)
     return weft_main(gives(0), &(weft_run_options){ .backend = "nosuch" });
 }
 
+static int main_without_debug_word(void)
+{
+    return weft_main(gives(0),
+                     &(weft_run_options){ .backend = backend(), .debug_words = "slwo" });
+}
+
 ALONE(main_returns_an_exit_status)
 {
     char text[500];
@@ -303,15 +309,20 @@ ALONE(main_returns_an_exit_status)
 
 ALONE(main_tells_a_failure)
 {
-    char text[500];
+    char text[900];
 
     EQUAL(WEXITSTATUS(in_child(main_fails, text, sizeof text)), 1);
     CHECK(strncmp(text, "weft: 'gives' (", 15) == 0);
     CHECK(strstr(text, ") ended with -ENOSPC (No space left on device)\n") != NULL);
     EQUAL(WEXITSTATUS(in_child(main_without_backend, text, sizeof text)), 1);
-    CHECK(strstr(text, "ended with -ENOENT (No such file or directory): ") != NULL);
+    CHECK(strncmp(text, "weft: cannot begin 'gives' (", 28) == 0);
+    CHECK(strstr(text, "): -ENOENT (No such file or directory): ") != NULL);
     CHECK(strstr(text, "nosuch") != NULL);
-    CHECK(strstr(text, "epoll, poll, sim\n") != NULL);
+    CHECK(strstr(text, "epoll, poll, sim; 'weft backends' lists all") != NULL);
+    EQUAL(WEXITSTATUS(in_child(main_without_debug_word, text, sizeof text)), 1);
+    CHECK(strncmp(text, "weft: cannot begin 'gives' (", 28) == 0);
+    CHECK(strstr(text, "'slwo'") != NULL);
+    CHECK(strstr(text, "weft backends") == NULL);
 }
 
 static CU_TestInfo tests[] = {
