@@ -178,6 +178,9 @@ void weft__observe_closes(struct weft__loop *loop)
     if (loop->observer) {
         weft__depth_tell(loop->observer);
     }
+    if (loop->observer) { /* a handler may have switched it off */
+        weft__stalls_tell(loop->observer);
+    }
 }
 
 void weft__observe_closed(struct weft__loop *loop)

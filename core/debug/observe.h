@@ -140,6 +140,7 @@ struct weft__observer {
     bool watched;                  /* it is in the list */
     struct weft__stall stall;
     struct weft__site sites[WEFT__SITES];
+    uint32_t slow_left_out; /* turns that were too long and that no report has told or counted */
 
     /* Starvation: the item that was last when the clock was read. */
     struct weft__item *marker; /* NULL: none */
@@ -210,5 +211,8 @@ void weft__watchdog_thread(struct weft__observer *observer);
 
 /* A turn that the watchdog found too long is over. */
 void weft__stall_ends(struct weft__observer *observer);
+
+/* The loop closes: tells how many such turns were left out. */
+void weft__stalls_tell(struct weft__observer *observer);
 
 #endif

@@ -148,33 +148,60 @@ static void tell_still(const struct weft__observer *observer, int64_t elapsed)
     weft__hooks.report(&told.report, true);
 }
 
-/* Whether a place was told often enough; counts what is left out. */
-static bool is_told_enough(struct weft__observer *observer, const void *key, int64_t now,
+/* How often a place was told by now, 1 for the first time; 0: often enough.  Counts what is left
+ * out. */
+static uint32_t count_told(struct weft__observer *observer, const void *key, int64_t now,
                            uint32_t *ret_left_out)
 {
     struct weft__site *site = &observer->sites[(uintptr_t)key / 16 % WEFT__SITES];
 
     if (site->key != key || now - site->since > SITE_NS) {
         *ret_left_out = site->key == key ? site->left_out : 0;
+        observer->slow_left_out -= *ret_left_out;
         *site = (struct weft__site){ .key = key, .since = now };
     }
     if (site->told == SITE_TOLD) {
         site->left_out++;
-        return true;
+        observer->slow_left_out++;
+        return 0;
     }
-    site->told++;
-    return false;
+    return ++site->told;
+}
+
+static void add_words(char *text, size_t size, const char *words)
+{
+    size_t n = strlen(text);
+
+    (void)snprintf(text + n, size - n, "%s", words);
+}
+
+void weft__stalls_tell(struct weft__observer *observer)
+{
+    weft_report report = { .kind = WEFT_REPORT_SLOW };
+    char message[112];
+
+    if (!(observer->words.checks & WEFT__CHECK_SLOW) || !observer->slow_left_out) {
+        return;
+    }
+    (void)snprintf(message, sizeof message,
+                   "%u more turn%s too long, in places that had been told %d times",
+                   observer->slow_left_out, observer->slow_left_out == 1 ? " was" : "s were",
+                   SITE_TOLD);
+    report.message = message;
+    weft__report(observer->loop, &report);
 }
 
 /* On the loop's thread, after its turn. */
 static void tell_end(struct weft__observer *observer, const struct weft__stall *stall, int64_t now)
 {
     struct told told = { .report = { .kind = WEFT_REPORT_SLOW } };
-    uint32_t left_out = 0;
+    uint32_t left_out = 0, times;
+    char words[64];
     const void *key = stall->samples[0].chain_count ? stall->samples[0].chain[0].name :
                                                       stall->samples[0].stack[0];
 
-    if (is_told_enough(observer, key, now, &left_out)) {
+    times = count_told(observer, key, now, &left_out);
+    if (!times) {
         return;
     }
     describe(stall, &told);
@@ -182,10 +209,11 @@ static void tell_end(struct weft__observer *observer, const struct weft__stall *
                                            "a callback kept its loop from all others for";
     told.report.seconds = (double)(now - stall->began) / 1e9;
     if (left_out) {
-        size_t n = strlen(told.what);
-
-        (void)snprintf(told.what + n, sizeof told.what - n, "; %u such reports were left out",
-                       left_out);
+        (void)snprintf(words, sizeof words, "; %u such reports were left out", left_out);
+        add_words(told.what, sizeof told.what, words);
+    }
+    if (times == SITE_TOLD) {
+        add_words(told.what, sizeof told.what, "; more from here are counted, not told");
     }
     weft__observe_report(observer->loop, &told.report);
     weft__record_dump("a turn was too long");

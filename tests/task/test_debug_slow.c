@@ -265,6 +265,39 @@ ALONE(one_that_goes_on_is_told_before_it_ends)
     CHECK(before && after && before < after);
 }
 
+WEFT_ASYNC(blocks_for_a_while)
+{
+    usleep(40000);
+    for (int i = 0; i < 100 && !was_seen(); i++) {
+        usleep(20000);
+    }
+    return 0;
+}
+
+ALONE(what_is_told_no_more_is_counted)
+{
+    loop = open_loop();
+    watch_for("slow=10ms");
+    for (int i = 0; i < 7; i++) {
+        EQUAL(run(blocks_for_a_while()), 0);
+        CHECK((strstr(told.what, "; more from here are counted, not told") != NULL) == (i >= 4));
+    }
+    EQUAL(told.count, 5);
+    EQUAL(weft_loop_close(loop), 0);
+    EQUAL(told.count, 6);
+    EQUAL(told.kind, WEFT_REPORT_SLOW);
+    SAME(told.message, "2 more turns were too long, in places that had been told 5 times");
+}
+
+ALONE(no_sum_is_told_where_all_was)
+{
+    loop = open_loop();
+    watch_for("slow=10ms");
+    EQUAL(run(blocks_for_a_while()), 0);
+    EQUAL(weft_loop_close(loop), 0);
+    EQUAL(told.count, 1);
+}
+
 static void *run_elsewhere(void *unused)
 {
     weft_loop *mine = NULL;
@@ -320,6 +353,8 @@ static CU_TestInfo tests[] = {
     TEST(a_look_does_not_reach_into_the_next_stack),
     TEST(it_is_printed_with_its_place),
     TEST(one_that_goes_on_is_told_before_it_ends),
+    TEST(what_is_told_no_more_is_counted),
+    TEST(no_sum_is_told_where_all_was),
     TEST(in_any_thread),
     TEST(a_forked_child_has_a_watchdog_of_its_own),
     CU_TEST_INFO_NULL,
