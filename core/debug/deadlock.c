@@ -10,6 +10,7 @@
 #include "core/debug/sample.h"
 #include "core/debug/stack.h"
 #include "core/sched/scope.h"
+#include "core/sync/lock.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -20,10 +21,58 @@
 #define TOLD_MAX 32     /* tasks of a report */
 #define AGAIN_NS (60 * WEFT__SECOND)
 
+#define MESSAGE_MAX 200
+
+/* ---- what is waited for ---- */
+
+/* The one who has what stands in line for, in words; false: it is no such wait. */
+static bool describe_line(const struct weft__task *task, const char *name, char *text, size_t size)
+{
+    const struct weft__wait *kind = task->waiting;
+
+    if (kind == &weft__wait_lock) {
+        char *owner = ((const weft_waiter *)task->target)->value;
+
+        (void)snprintf(text, size, "waits for the lock %p that task '%s' holds",
+                       (void *)(owner - offsetof(weft_lock, owner)), name);
+    } else if (kind == &weft__wait_read || kind == &weft__wait_write) {
+        (void)snprintf(text, size, "waits for a %s where task '%s' has the write lock", kind->name,
+                       name);
+    }
+    return kind == &weft__wait_lock || kind == &weft__wait_read || kind == &weft__wait_write;
+}
+
+/* "waits for" with all that is known: who has it, or who has to end. */
+static void describe_wait(const struct weft__task *task, char *text, size_t size)
+{
+    const struct weft__wait *kind = task->waiting;
+    struct weft__task *targets[FOLLOWED_MAX];
+    uint32_t n = kind->targets ? kind->targets(task, targets, FOLLOWED_MAX) : 0;
+    char name[WEFT__TASK_NAME_MAX] = "", more[32] = "";
+
+    if (n == 0) {
+        (void)snprintf(text, size, "waits for: %s", kind->name);
+        return;
+    }
+    weft__task_format_name(name, targets[0]->name, targets[0]->id);
+    if (describe_line(task, name, text, size)) {
+        return;
+    }
+    if (n > 1) {
+        (void)snprintf(more, sizeof more, " and %u more", n - 1);
+    }
+    if (strcmp(kind->name, "task") == 0) {
+        (void)snprintf(text, size, "waits for task '%s'", name);
+    } else {
+        (void)snprintf(text, size, "waits for a %s of task '%s'%s", kind->name, name, more);
+    }
+}
+
 /* ---- reports of several tasks ---- */
 
 struct weft__crowd {
     weft_report reports[TOLD_MAX];
+    char messages[TOLD_MAX][MESSAGE_MAX];
     const void *stacks[TOLD_MAX][WEFT__STACK_MAX];
     uint32_t count;
 };
@@ -34,7 +83,10 @@ static void add_task(struct weft__crowd *crowd, const struct weft__task *task)
     weft_report *report = &crowd->reports[crowd->count];
     const struct weft__note *note = task->note;
 
-    *report = (weft_report){ .size = sizeof *report, .message = "waits" };
+    *report = (weft_report){ .size = sizeof *report,
+                             .kind = WEFT_REPORT_DEADLOCK,
+                             .message = crowd->messages[crowd->count] };
+    describe_wait(task, crowd->messages[crowd->count], MESSAGE_MAX);
     weft__task_describe(task, report);
     report->stack_count =
         weft__stack_of(task, crowd->stacks[crowd->count], WEFT__STACK_MAX, &report->exact);
@@ -112,9 +164,15 @@ static uint32_t follow(struct search *search)
 static void tell_circle(struct weft__observer *observer, const struct search *search, uint32_t last)
 {
     struct weft__crowd *crowd = weft__alloc_zeroed(1, sizeof *crowd);
-    weft_report report = { .message = "waits for others, and they for it: none can go on" };
+    char message[MESSAGE_MAX + 64];
+    weft_report report = { .message = message };
     uint32_t i = last;
+    size_t used;
 
+    describe_wait(search->task[0], message, MESSAGE_MAX);
+    used = strlen(message);
+    (void)snprintf(message + used, sizeof message - used, ", and %s for it: none can go on",
+                   search->from[last] == 0 ? "that one waits" : "those below wait");
     weft__task_describe(search->task[0], &report);
     while (crowd && i != 0 && crowd->count < TOLD_MAX) {
         add_task(crowd, search->task[i]);

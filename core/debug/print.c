@@ -63,14 +63,14 @@ static void add_sentence(struct weft__line *line, const weft_report *report)
         weft__line_add_seconds(line, report->seconds);
         weft__line_add(line, " s");
     }
-    if (report->status < 0) {
+    if (report->status < 0 && report->kind != WEFT_REPORT_DEADLOCK) { /* its words say it all */
         weft__line_add(line, ": ");
         weft__line_add(line, weft_err_name(report->status));
         weft__line_add(line, " (");
         weft__line_add(line, weft_strerror(report->status));
         weft__line_add(line, ")");
     }
-    if (report->waiting) {
+    if (report->waiting && report->kind != WEFT_REPORT_DEADLOCK) {
         weft__line_add(line, "; it waits for: ");
         weft__line_add(line, report->waiting);
     }

@@ -70,6 +70,9 @@ IN_TASK(writers_that_want_to_read_what_the_other_writes)
     first = named(writes_and_reads(&north, &south), "first");
     second = named(writes_and_reads(&south, &north), "second");
     give_way(4);
+    SAME(told.message, "waits for a read lock where task 'first' has the write lock, and that one "
+                       "waits for it: none can go on");
+    SAME(told.others[0].message, "waits for a read lock where task 'second' has the write lock");
     check_circle("second", 2, others);
     cancel_and_await(first);
     EQUAL(weft_await(second), 0);
@@ -120,11 +123,16 @@ IN_TASK(one_that_holds_a_lock_and_awaits_who_wants_it)
 {
     static const char *const others[][2] = { { "other", "lock" } };
     weft_task *holder;
+    char wanted[80];
 
     lock = (weft_lock)WEFT_LOCK_INIT;
     watch_circles();
     holder = named(awaits_one_that_wants_it(true), "holder");
     give_way(4);
+    SAME(told.message, "waits for task 'other', and that one waits for it: none can go on");
+    snprintf(wanted, sizeof wanted, "waits for the lock %p that task 'holder' holds",
+             (void *)&lock);
+    SAME(told.others[0].message, wanted);
     check_circle("holder", 2, others);
     cancel_and_await(holder);
     EQUAL(weft_debug_set(NULL, "0"), 0);
@@ -170,6 +178,7 @@ WEFT_ASYNC(makes_a_family)
     watch_circles();
     parent = named(awaits_children(true), "parent");
     give_way(4);
+    SAME(told.others[0].message, "waits for a task group of task 'child'");
     check_circle("child", 2, others);
     return 0;
 }
@@ -243,6 +252,7 @@ IN_TASK(a_circle_of_three_different_waits)
     awaited = named(reads(), "reads");
     first = named(locks_and_awaits(), "awaits");
     give_way(5);
+    CHECK(strstr(told.message, " that task 'awaits' holds, and those below wait for it: ") != NULL);
     check_circle("locks", 3, others);
     cancel_and_await(third);
     EQUAL(weft_await(first), 0);
