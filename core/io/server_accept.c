@@ -2,6 +2,8 @@
  * Servers: a task for each socket accepts, and a task for each connection handles it. */
 #include "core/io/server.h"
 
+#include <string.h>
+#include <weft/address.h>
 #include <weft/await.h>
 #include <weft/coro.h>
 #include <weft/scope.h>
@@ -18,14 +20,35 @@ void weft__server_left(struct weft__server *server)
     weft__server_release(server);
 }
 
-static void report(struct weft__loop *loop, int status, const char *message, bool by_task)
+static void report(struct weft__loop *loop, int status, const char *message)
 {
     weft_report report = { .kind = WEFT_REPORT_OTHER, .status = status, .message = message };
 
-    if (by_task && loop->current) {
-        weft__task_describe(loop->current, &report);
-    }
     weft__report(loop, &report);
+}
+
+/* Of the program's handler, and not of the task that it runs in, which is ours. */
+static void report_failed(struct weft__task *task, const weft_coro_def *def, weft_stream *stream,
+                          int status)
+{
+    weft_report report = { .kind = WEFT_REPORT_OTHER,
+                           .status = status,
+                           .message = "the handler of a connection failed" };
+    char what[32 + WEFT_ADDRESS_TEXT] = "its peer is ";
+    size_t used = strlen(what);
+    weft_address peer;
+
+    weft__task_describe(task, &report);
+    if (def) {
+        report.coro = def->name;
+        report.file = def->file;
+        report.line = (int)def->line;
+    }
+    if (weft_stream_peername(stream, &peer) == 0 &&
+        weft_address_format(&peer, what + used, sizeof what - used) >= 0 && what[used]) {
+        report.what = what; /* not for one that is closed, or has no name */
+    }
+    weft__report(task->loop, &report);
 }
 
 /* Whether a status says no more than that the connection is over. */
@@ -55,10 +78,14 @@ static void close_client(struct weft__server *server, struct weft__stream *strea
 WEFT_ASYNC(serve_client, (struct weft__server *, server), (struct weft__stream *, stream))
 {
     weft_stream *handle = weft__stream_handle(stream);
-    int r = weft_await(server->handler(handle, server->user));
+    weft_coro *coro = server->handler(handle, server->user);
+    int r = 0;
+    const struct weft__coro *object = weft__coro_of(coro, &r);
+    const weft_coro_def *def = object ? object->frame.def : NULL;
 
+    r = weft_await(coro);
     if (!is_ordinary(r)) {
-        report(server->loop, r, "the handler of a connection failed", true);
+        report_failed(server->loop->current, def, handle, r);
     }
     if (stream->holds) { /* the handler may have closed it */
         close_client(server, stream); /* may wait, and can be cancelled like the handler */
@@ -108,7 +135,7 @@ static int pause_for(struct weft__server *server, int error)
 
     if (!server->has_said) {
         server->has_said = true;
-        report(server->loop, error, "connections wait: one could not be accepted", false);
+        report(server->loop, error, "connections wait: one could not be accepted");
     }
     r = weft_timeout_enter(&timeout, PAUSE);
     if (r < 0) {
@@ -187,7 +214,7 @@ WEFT_ASYNC(accept_all, (struct weft__server_door *, door))
         r = accept_some(task, door);
     }
     if (server->is_serving && r != -ECANCELED) {
-        report(server->loop, r, "a server accepts no more", false);
+        report(server->loop, r, "a server accepts no more");
     }
     close_after(door, r);
     door->task = NULL;

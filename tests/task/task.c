@@ -175,6 +175,7 @@ void keep_report(weft_loop *from, const weft_report *report, void *arg)
     copy(said->file, sizeof said->file, report->file);
     copy(said->waiting, sizeof said->waiting, report->waiting);
     copy(said->job, sizeof said->job, report->job);
+    copy(said->what, sizeof said->what, report->what);
 }
 
 int reports_left(void)

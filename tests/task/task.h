@@ -68,7 +68,8 @@ struct said {
     int status, line;
     weft_loop *loop;
     weft_task *task;
-    char message[128], task_name[40], coro[40], file[100], waiting[40], job[40]; /* "": NULL */
+    char message[128], task_name[40], coro[40], file[100], waiting[40], job[40];
+    char what[160]; /* "": NULL, as of all these */
 };
 
 void keep_report(weft_loop *from, const weft_report *report, void *arg);

@@ -341,6 +341,9 @@ ON_REAL(a_handler_that_fails_is_told)
     said = next_report();
     EQUAL(said->status, -EIO);
     SAME(said->message, "the handler of a connection failed");
+    SAME(said->coro, "echo");
+    SAME(said->file, __FILE__);
+    CHECK(strncmp(said->what, "its peer is 127.0.0.1:", 22) == 0);
     EQUAL(weft_server_close(server), 0);
     failing = 0;
 }
