@@ -11,6 +11,7 @@
 #include "core/debug/observe.h"
 #include "core/debug/places.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <weft/error.h>
@@ -150,6 +151,18 @@ static void show(struct list *list, const weft_debug_place *place)
     list->shown++;
 }
 
+/* A call of this library by the name that the program knows it by. */
+static void show_call(struct list *list, const char *function)
+{
+    const char *inlined = "weft_inline_"; /* as in weft_inline_lock_acquire() */
+    weft_debug_place name = { .function = "" };
+    bool is_inlined = begins(function, inlined);
+
+    (void)snprintf(name.function, sizeof name.function, "%s%s", is_inlined ? "weft_" : "",
+                   function + (is_inlined ? strlen(inlined) : 0));
+    show(list, &name);
+}
+
 /* The program's own places among some addresses.  Of this library's functions the innermost public
  * one is named when `call` is set: it is what the program has called.  `constructor` is left out:
  * the function that WEFT_ASYNC() makes. */
@@ -177,10 +190,7 @@ static void show_places(struct list *list, const void *const *addresses, uint32_
                 continue;
             }
             if (call && called && !own) {
-                weft_debug_place name = { .function = "" };
-
-                memcpy(name.function, called->function, sizeof name.function);
-                show(list, &name);
+                show_call(list, called->function);
             }
             own = true;
             show(list, place);
@@ -221,10 +231,11 @@ static void add_chain(struct weft__line *line, const weft_report *report)
 static void add_stack(struct weft__line *line, const weft_report *report)
 {
     struct list list = { .line = line, .between = "\n                  ", .most = 24 };
-    bool waits = report->waiting != NULL;
+    bool waits = report->waiting != NULL, call = waits;
 
+    call |= report->kind == WEFT_REPORT_WRONG_THREAD || report->kind == WEFT_REPORT_STALE;
     add_label(line, waits ? "waits at" : "there");
-    show_places(&list, report->stack, report->stack_count, NULL, waits);
+    show_places(&list, report->stack, report->stack_count, NULL, call);
 }
 
 static void add_made(struct weft__line *line, const weft_report *report)

@@ -405,6 +405,31 @@ IN_TASK(a_call_from_the_wrong_thread)
     EQUAL(weft_debug_set(NULL, "0"), 0);
 }
 
+WEFT_ASYNC(is_used_elsewhere)
+{
+    weft_task *task = named(sleeps(0.001), "elsewhere");
+
+    in_thread(uses_the_loop, task);
+    return weft_await(task);
+}
+
+static int prints_a_wrong_thread(void)
+{
+    return weft_run(is_used_elsewhere(),
+                    &(weft_run_options){ .backend = backend(), .debug_words = "thread" });
+}
+
+ALONE(the_call_that_was_made_there_is_named)
+{
+    char text[4000];
+
+    EQUAL(in_child(prints_a_wrong_thread, text, sizeof text), 0);
+    CHECK(strstr(text, "in a thread that is not its own") != NULL);
+    if (strstr(text, "uses_the_loop (")) { /* somebody knows the names */
+        CHECK(strstr(text, "there     weft_task_cancel\n") != NULL);
+    }
+}
+
 IN_TASK(calls_that_are_for_all_threads)
 {
     watch_for("thread");
@@ -513,6 +538,7 @@ static CU_TestInfo tests[] = {
     TEST(tasks_that_are_too_many_to_have_their_turns),
     TEST(many_quick_ones_do_not_starve),
     TEST(a_call_from_the_wrong_thread),
+    TEST(the_call_that_was_made_there_is_named),
     TEST(calls_that_are_for_all_threads),
     TEST(one_that_has_nearly_used_up_its_stack),
     TEST(one_that_has_half_of_it_left),
