@@ -67,6 +67,8 @@ struct weft__hooks {
     void (*origin)(struct weft__loop *loop, uintptr_t coro, weft_report *report);
     /* The loop begins to run, or has stopped. */
     void (*run)(struct weft__loop *loop, bool begins);
+    /* All that a run was for has ended by itself, and what is left will be cancelled. */
+    void (*run_ends)(struct weft__loop *loop);
     /* The loop begins to close, and nothing was touched; all is gone. */
     void (*closes)(struct weft__loop *loop);
     void (*closed)(struct weft__loop *loop);

@@ -32,8 +32,10 @@ void weft__deadlock_look(struct weft__observer *observer);
 
 /* ---- leaks.c ---- */
 
-/* The loop closes: tells what is left, as a tree. */
+/* The loop closes: tells what is left, as a tree; and before a run's end cancels what is left:
+ * those whom nobody awaits or has let go. */
 void weft__leaks_tell(struct weft__loop *loop);
+void weft__leaks_tell_run(struct weft__loop *loop);
 
 /* ---- things.c ---- */
 

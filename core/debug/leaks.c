@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * What is left when a loop closes: its tasks, each below the one that made it. */
+ * What is left when a run ends or a loop closes: its tasks, each below the one that made it.
+ *
+ * When a loop closes all are told that have not ended.  The end of a run cancels those that are
+ * left, as asyncio's does, so there a program may leave what it has let go of, or what somebody
+ * waits for.  Told are those of which neither holds. */
 #include "core/base/mem.h"
 #include "core/debug/checks.h"
 #include "core/debug/stack.h"
@@ -12,6 +16,7 @@
 struct leaks {
     const struct weft__task *tasks[TOLD_MAX];
     uint32_t count; /* of all */
+    bool run;       /* it is a run that ends, and not the loop */
 };
 
 struct tree {
@@ -20,12 +25,19 @@ struct tree {
     uint32_t count;
 };
 
+/* Whether somebody waits for its end or has asked for it, or said that nobody will. */
+static bool is_cared_for(const struct weft__task *task)
+{
+    return task->outcome.detached || task->outcome.waiters || task->outcome.pins || task->child ||
+           task->cancels > 0;
+}
+
 static void see(struct weft__slot *slot, void *arg)
 {
     const struct weft__task *task = (const struct weft__task *)(const void *)slot;
     struct leaks *leaks = arg;
 
-    if (!task->outcome.done) {
+    if (!task->outcome.done && !(leaks->run && is_cared_for(task))) {
         if (leaks->count < TOLD_MAX) {
             leaks->tasks[leaks->count] = task;
         }
@@ -94,33 +106,48 @@ static void add_below(struct tree *tree, const struct leaks *leaks, uint32_t n, 
     }
 }
 
-void weft__leaks_tell(struct weft__loop *loop)
+/* Whether there were any, and all of them could be told. */
+static bool tell(struct weft__loop *loop, struct leaks *leaks)
 {
-    struct leaks leaks = { .count = 0 };
     struct tree *tree;
     weft_report report = { .kind = WEFT_REPORT_LEAKS };
-    char message[64];
+    char message[112];
     uint32_t n;
 
-    if (!weft__observes(loop, WEFT__CHECK_LEAKS)) {
-        return;
-    }
-    weft__stacks_each(&loop->stacks, see, &leaks);
-    tree = leaks.count ? weft__alloc_zeroed(1, sizeof *tree) : NULL;
+    weft__stacks_each(&loop->stacks, see, leaks);
+    tree = leaks->count ? weft__alloc_zeroed(1, sizeof *tree) : NULL;
     if (!tree) {
-        return; /* each of them is told by itself */
+        return false;
     }
-    n = leaks.count < TOLD_MAX ? leaks.count : TOLD_MAX;
-    qsort(leaks.tasks, n, sizeof(const struct weft__task *), by_number);
-    add_below(tree, &leaks, n, 0, 0);
-    (void)snprintf(message, sizeof message, "%u task%s left when the loop closes", leaks.count,
-                   leaks.count == 1 ? " is" : "s are");
+    n = leaks->count < TOLD_MAX ? leaks->count : TOLD_MAX;
+    qsort(leaks->tasks, n, sizeof(const struct weft__task *), by_number);
+    add_below(tree, leaks, n, 0, 0);
+    (void)snprintf(message, sizeof message, "%u task%s left when the %s", leaks->count,
+                   leaks->count == 1 ? " is" : "s are",
+                   leaks->run ? "run ends, and cancelled: neither awaited nor detached" :
+                                "loop closes");
     report.message = message;
     report.others = tree->reports;
     report.others_count = tree->count;
     weft__report(loop, &report);
-    if (loop->observer) {
-        loop->observer->told_leaks = true;
-    }
     weft__free(tree);
+    return true;
+}
+
+void weft__leaks_tell(struct weft__loop *loop)
+{
+    struct leaks leaks = { .count = 0 };
+
+    if (weft__observes(loop, WEFT__CHECK_LEAKS) && tell(loop, &leaks) && loop->observer) {
+        loop->observer->told_leaks = true; /* not each of them by itself, then */
+    }
+}
+
+void weft__leaks_tell_run(struct weft__loop *loop)
+{
+    struct leaks leaks = { .run = true };
+
+    if (weft__observes(loop, WEFT__CHECK_LEAKS)) {
+        (void)tell(loop, &leaks);
+    }
 }

@@ -28,6 +28,7 @@ const struct weft__hooks weft__hooks = {
     .made_coro = weft__notes_made_coro,
     .origin = origin,
     .run = weft__observe_run,
+    .run_ends = weft__leaks_tell_run,
     .closes = weft__observe_closes,
     .closed = weft__observe_closed,
     .wrong_thread = weft__wrong_thread,

@@ -3,6 +3,7 @@
 #include "core/run/runner.h"
 
 #include "core/base/error.h"
+#include "core/base/hook.h"
 #include "core/sched/misuse.h"
 #include "core/sched/overflow.h"
 #include "core/sched/scope.h"
@@ -241,6 +242,7 @@ int weft_runner_run(weft_runner *public_runner, weft_coro *coro)
         weft__overflow_watch(&guard);
     }
     r = run_main(runner, loop, coro);
+    runner->ended = r >= 0;
     if (runner->overflow) {
         weft__overflow_unwatch(&guard);
     }
@@ -255,6 +257,9 @@ static int end_all(const struct weft__runner *runner, struct weft__loop *loop)
 
     if (runner->overflow) {
         weft__overflow_watch(&guard);
+    }
+    if (runner->ended && loop->observer) { /* one that was cut short leaves what it must */
+        weft__hooks.run_ends(loop);
     }
     r = weft__run_shutdown(loop, runner->shutdown_ns);
     jobs = weft__executors_shutdown(loop, runner->executor_ns);

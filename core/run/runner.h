@@ -17,6 +17,7 @@ struct weft__runner {
     int32_t signum;       /* that ended the last run, or 0 */
     bool sigint, sigterm; /* to be taken over while a main task runs */
     bool overflow;        /* a stack overflow is to be told by name */
+    bool ended;           /* the last main came to its end by itself, and did not fail */
 };
 
 _Static_assert(sizeof(struct weft__runner) <= sizeof(weft_runner), "the public size");

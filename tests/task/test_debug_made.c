@@ -3,6 +3,8 @@
  * left, each with where it was made; and those of which nothing is told. */
 #include "tests/task/debug.h"
 
+#include <signal.h>
+
 WEFT_ASYNC(does_nothing)
 {
     return 0;
@@ -203,6 +205,97 @@ ALONE(a_tree_reads_like_this)
     CHECK(strstr(text, "had not ended when its loop was closed") == NULL); /* not a second time */
 }
 
+/* The end of a run cancels who is left, and that alone would hide a task that was lost. */
+
+enum leaving { LOST, LET_GO, AWAITED, IN_A_GROUP, CANCELLED, WITH_A_CALLBACK, FAILED, STRUCK };
+
+static void ended(weft_task *task, void *arg)
+{
+    (void)task, (void)arg;
+}
+
+WEFT_ASYNC(has_a_child)
+{
+    weft_task_group group;
+
+    EQUAL(weft_task_group_enter(&group), 0);
+    (void)weft_task_group_create_task(&group, waits_for_ever(), NULL);
+    return weft_task_group_exit(&group, 0);
+}
+
+WEFT_ASYNC(leaves_one, (enum leaving, how))
+{
+    weft_task *task;
+
+    if (how == IN_A_GROUP) {
+        EQUAL(weft_task_detach(weft_create_task(has_a_child(), NULL)), 0);
+        return weft_sleep(0);
+    }
+    task = weft_create_task(waits_for_ever(), NULL);
+    weft_sleep(0);
+    if (how == LET_GO) {
+        EQUAL(weft_task_detach(task), 0);
+    } else if (how == AWAITED) {
+        EQUAL(weft_task_detach(weft_create_task(awaits_task(task), NULL)), 0);
+        weft_sleep(0);
+    } else if (how == CANCELLED) {
+        EQUAL(weft_task_cancel(task), 0);
+    } else if (how == WITH_A_CALLBACK) {
+        EQUAL(weft_task_add_done_callback(task, ended, NULL), 0);
+    } else if (how == STRUCK) {
+        raise(SIGINT);
+        return weft_sleep(10);
+    }
+    return how == FAILED ? -EIO : 0;
+}
+
+static enum leaving leaving;
+
+static int leaves(void)
+{
+    int r = weft_run(leaves_one(leaving),
+                     &(weft_run_options){ .backend = backend(), .debug_words = "leaks,awaits" });
+
+    return r == (leaving == FAILED ? -EIO : leaving == STRUCK ? -EINTR : 0) ? 0 : 1;
+}
+
+static int lingers_in_a_runner(void)
+{
+    weft_runner runner;
+
+    EQUAL(weft_runner_open(&runner, &(weft_run_options){ .backend = backend(),
+                                                         .debug_words = "leaks" }),
+          0);
+    EQUAL(weft_runner_run(&runner, leaves_one(LOST)), 0);
+    EQUAL(weft_runner_run(&runner, leaves_one(LOST)), 0);
+    EQUAL(weft_runner_close(&runner), 0);
+    return 0;
+}
+
+ALONE(a_task_that_a_run_leaves_behind)
+{
+    static const char begin[] = "weft: 1 task is left when the run ends, and cancelled: neither "
+                                "awaited nor detached\n        task 'Task-";
+    char text[8000];
+
+    leaving = LOST;
+    EQUAL(in_child(leaves, text, sizeof text), 0);
+    CHECK(strncmp(text, begin, strlen(begin)) == 0);
+    CHECK(strstr(text, "it waits for: sleep, in coroutine 'waits_for_ever' (") != NULL);
+    EQUAL(in_child(lingers_in_a_runner, text, sizeof text), 0);
+    CHECK(strncmp(text, "weft: 2 tasks are left when the run ends", 40) == 0);
+}
+
+ALONE(what_a_run_may_leave_is_not_told)
+{
+    char text[8000];
+
+    for (leaving = LET_GO; leaving <= STRUCK; leaving++) {
+        EQUAL(in_child(leaves, text, sizeof text), 0);
+        SAME(text, "");
+    }
+}
+
 /* Handles that are spent. */
 
 IN_TASK(a_task_that_is_awaited_twice)
@@ -276,6 +369,8 @@ static CU_TestInfo tests[] = {
     TEST(what_is_left_is_told_as_a_tree),
     TEST(tasks_that_ended_are_no_leak),
     TEST(a_tree_reads_like_this),
+    TEST(a_task_that_a_run_leaves_behind),
+    TEST(what_a_run_may_leave_is_not_told),
     TEST(a_task_that_is_awaited_twice),
     TEST(one_whose_only_hold_was_given_away),
     TEST(a_coroutine_that_is_awaited_twice),

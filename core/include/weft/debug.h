@@ -9,14 +9,16 @@
  *     slow[=100ms] *  a callback, or a task between two waits, that keeps the loop for so long;
  *                     with a backtrace that was taken while it did
  *     awaits       *  coroutines and tasks that nobody awaited
- *     leaks        *  at the loop's close, the tasks that are left, as a tree, and the streams,
- *                     servers, transports, listeners, datagram endpoints and processes that were
- *                     not closed
+ *     leaks        *  when a run ends and before it cancels them, the tasks that were neither
+ *                     awaited nor detached; at the loop's close, the tasks that are left, as a
+ *                     tree, and the streams, servers, transports, listeners, datagram endpoints
+ *                     and processes that were not closed (no weft_datagram, weft_dir, weft_notify
+ *                     and weft_signal_receiver)
  *     deadlock     *  tasks that wait for each other, and a loop in which nothing can ever happen
  *     cancel[=1s]  *  a task that is cancelled and goes on
  *     starve[=250ms] * a task that was ready for so long before it had its turn
  *     thread       *  calls from a thread that is not the loop's
- *     stale        *  handles that are used when they are spent
+ *     stale        *  handles of tasks and coroutines that are used when they are spent
  *     fd           *  a descriptor that is closed twice, used when it is closed, or another file's
  *                     since it was watched
  *     stack        *  a task that has nearly used up its stack
