@@ -380,9 +380,9 @@ void weft__loop_stop(struct weft__loop *loop);
 /* After the budget of turns: whether the loop's own stack has to look at the world. */
 bool weft__loop_is_due(struct weft__loop *loop);
 
-/* Whether one that does not wait may go on though the budget is spent: it was a small one, given as
- * long as nobody knew how long turns are, and there is time left.  Gives the next one. */
-bool weft__loop_has_time(struct weft__loop *loop);
+/* Whether one that does not wait may go on though the budget is spent: it was a small one, as long
+ * as nobody knows how long turns are.  Gives a larger one, so that it is some 64 times in all. */
+bool weft__loop_lets_go_on(struct weft__loop *loop);
 
 /* Sends a report to the loop's handler, or prints it; debug mode adds what it knows. */
 void weft__report(struct weft__loop *loop, weft_report *report);

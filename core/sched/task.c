@@ -205,7 +205,7 @@ void weft__task_spend_last(struct weft__task *task)
         loop->budget = 0;
         return;
     }
-    if (weft__loop_has_time(loop)) {
+    if (weft__loop_lets_go_on(loop)) {
         return;
     }
     loop->gives_way = true;
