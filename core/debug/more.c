@@ -61,7 +61,7 @@ static int set_ring(struct weft__observer *observer, bool on, uint64_t bytes)
         weft__ring_free(more->ring);
         more->ring = NULL;
     } else if (!more->ring) {
-        r = weft__ring_new(bytes, &more->ticks, &more->ring);
+        r = weft__ring_new(bytes, &more->ticks, &observer->loop->stacks, &more->ring);
         if (r == 0 && current) { /* whose turn began before */
             weft__ring_add(more->ring, weft__ticks_now(&more->ticks), WEFT__EVENT_TURN, current->id,
                            NULL, 0);

@@ -46,6 +46,7 @@ struct weft__ring {
     struct weft__event *events;
     uint64_t mask, head; /* `head` counts all that ever were */
     struct weft__ticks *ticks;
+    struct weft__stacks *stacks; /* of the loop's tasks */
 };
 
 #define WEFT__HOOKS_MAX 8
@@ -115,7 +116,8 @@ void weft__hooks_ready(struct weft__observer *observer, struct weft__task *to);
 
 /* ---- record.c ---- */
 
-int weft__ring_new(uint64_t bytes, struct weft__ticks *ticks, struct weft__ring **ret_ring);
+int weft__ring_new(uint64_t bytes, struct weft__ticks *ticks, struct weft__stacks *stacks,
+                   struct weft__ring **ret_ring);
 void weft__ring_free(struct weft__ring *ring);
 
 static inline void weft__ring_add(struct weft__ring *ring, int64_t at, uint32_t kind, uint64_t task,

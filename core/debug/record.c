@@ -16,7 +16,8 @@
 #include <unistd.h>
 #include <weft/error.h>
 
-#define FILES_MAX 8 /* that one process writes */
+#define FILES_MAX 8    /* that one process writes */
+#define LIVING_MAX 256 /* tasks that are named; of the others only the number is told */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 WEFT__OPENS_IN_CHILD(lock)
@@ -38,20 +39,21 @@ static const char *const names[] = {
     [WEFT__EVENT_MARK] = "mark    "
 };
 
+static void add_def(struct weft__line *line, const weft_coro_def *def)
+{
+    weft__line_add(line, "  ");
+    weft__line_add(line, def->name);
+    weft__line_add(line, " (");
+    weft__line_add(line, def->file);
+    weft__line_add(line, ":");
+    weft__line_add_number(line, def->line);
+    weft__line_add(line, ")");
+}
+
 static void add_about(struct weft__line *line, const struct weft__event *event)
 {
-    const weft_coro_def *def = event->about;
-
     switch (event->kind) {
-    case WEFT__EVENT_MADE:
-        weft__line_add(line, "  ");
-        weft__line_add(line, def->name);
-        weft__line_add(line, " (");
-        weft__line_add(line, def->file);
-        weft__line_add(line, ":");
-        weft__line_add_number(line, def->line);
-        weft__line_add(line, ")");
-        break;
+    case WEFT__EVENT_MADE: add_def(line, event->about); break;
     case WEFT__EVENT_ENDED:
         weft__line_add(line, event->number < 0 ? "  -" : "  ");
         weft__line_add_number(
@@ -115,14 +117,58 @@ static int add_leaving(struct weft__line *line, const struct weft__event *event,
     return left;
 }
 
-/* Writes a ring, the oldest event first; the loop may go on meanwhile, and then what it has
- * overwritten is left out.  Returns how many lines. */
+/* The tasks that live, on their way to a file. */
+struct living {
+    struct weft__line *line;
+    int fd;
+    int64_t count;
+};
+
+static void name_task(struct weft__slot *slot, void *arg)
+{
+    const struct weft__task *task = (const struct weft__task *)(const void *)slot;
+    struct living *living = arg;
+
+    if (task->outcome.done || !task->main.def || living->count++ >= LIVING_MAX) {
+        return;
+    }
+    weft__line_add(living->line, "           lives     task ");
+    weft__line_add_number(living->line, task->id);
+    if (task->name[0]) {
+        weft__line_add(living->line, "  '");
+        weft__line_add(living->line, task->name);
+        weft__line_add(living->line, "'");
+    }
+    add_def(living->line, task->main.def);
+    weft__line_write(living->line, living->fd);
+}
+
+/* Their names, for those whose making was overwritten.  Returns how many lines. */
+static int64_t write_living(const struct weft__ring *ring, int fd)
+{
+    char text[512];
+    struct weft__line line = WEFT__LINE(text);
+    struct living living = { .line = &line, .fd = fd };
+
+    weft__stacks_each(ring->stacks, name_task, &living);
+    if (living.count <= LIVING_MAX) {
+        return living.count;
+    }
+    weft__line_add(&line, "           lives     others: ");
+    weft__line_add_number(&line, (uint64_t)living.count - LIVING_MAX);
+    weft__line_write(&line, fd);
+    return LIVING_MAX + 1;
+}
+
+/* Writes the tasks that live and a ring, the oldest event first; the loop may go on meanwhile, and
+ * then what it has overwritten is left out.  Returns how many lines. */
 static int64_t write_ring(const struct weft__ring *ring, int fd)
 {
     uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
     uint64_t first = head > ring->mask + 1 ? head - (ring->mask + 1) : 0;
     double rate = ring->ticks->rate > 0 ? ring->ticks->rate : 1;
-    int64_t last = head ? ring->events[(head - 1) & ring->mask].at : 0, count = 0;
+    int64_t last = head ? ring->events[(head - 1) & ring->mask].at : 0;
+    int64_t count = write_living(ring, fd);
     uint64_t runner = 0;
     char text[8192];
     struct weft__line line = WEFT__LINE(text);
@@ -271,7 +317,8 @@ static struct weft__ring *take_ring(void)
     return ring;
 }
 
-int weft__ring_new(uint64_t bytes, struct weft__ticks *ticks, struct weft__ring **ret_ring)
+int weft__ring_new(uint64_t bytes, struct weft__ticks *ticks, struct weft__stacks *stacks,
+                   struct weft__ring **ret_ring)
 {
     uint64_t count = 64;
     struct weft__event *events;
@@ -292,6 +339,7 @@ int weft__ring_new(uint64_t bytes, struct weft__ticks *ticks, struct weft__ring 
     ring->mask = count - 1;
     ring->head = 0;
     ring->ticks = ticks;
+    ring->stacks = stacks;
     ring->events = events;
     if (users++ == 0) {
         take_signals();

@@ -388,16 +388,24 @@ IN_TASK(what_happened_is_written_down)
 IN_TASK(the_oldest_events_are_overwritten)
 {
     int64_t count;
+    weft_task *waiter;
 
     EQUAL(weft_debug_set(NULL, "record=4K"), 0);
+    waiter = named(sleeps(1), "somebody who waits");
     give_way(1000);
     count = write_down();
     EQUAL(lines_with("\n"), count);
+    EQUAL(lines_with("made      task"), 0); /* but who lives has a name */
+    EQUAL(lines_with("  'somebody who waits'  sleeps ("), 1);
+    EQUAL(lines_with("lives     task"), 2);
+    count -= 2;
     /* Of 128 events, of which one may be about to be overwritten, each says that a turn ends and
      * the next begins, but for those around a look at the world. */
     CHECK(count > 230 && count <= 253);
     CHECK(lines_with("turn") > 115 && lines_with("turn") <= 127);
     CHECK(lines_with("for the others") > 115);
+    EQUAL(weft_task_cancel(waiter), 0);
+    EQUAL(weft_await(waiter), -ECANCELED);
     EQUAL(weft_debug_set(NULL, "0"), 0);
 }
 

@@ -11,7 +11,8 @@
  *   - on SIGUSR2, after which the process goes on;
  *
  * signals only where they had their default action when the first loop began to record.  The file
- * is text, a line for each event: seconds before the last one, what happened, to which task. */
+ * is text: a line for each task that lives (its number, name and coroutine function, at most 256),
+ * and one for each event: seconds before the last one, what happened, to which task. */
 #ifndef WEFT_RECORD_H
 #define WEFT_RECORD_H
 
