@@ -17,7 +17,8 @@ static void check_circle(const char *last, uint32_t count, const char *const oth
     for (uint32_t i = 0; i + 1 < count; i++) {
         SAME(told.others[i].task_name, others[i][0]);
         SAME(told.others[i].waiting, others[i][1]);
-        CHECK(told.others[i].stack_count > 0 && told.others[i].made_count > 0);
+        CHECK((told.others[i].stack_count > 0) == knows_stacks_of_others());
+        CHECK(told.others[i].made_count > 0);
     }
     TOLD_ABOUT(WEFT_REPORT_DEADLOCK, last);
 }
