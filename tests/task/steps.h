@@ -38,6 +38,14 @@ int at_every_step(step_scenario *scenario, const char *name, const int *allowed,
     at_every_step(scenario, #scenario, (const int[]){ __VA_ARGS__ }, \
                   sizeof((const int[]){ __VA_ARGS__ }) / sizeof(int))
 
+/* The same of one that waits for descriptors (watches() is in tests/task/transport.h). */
+#define WHERE_THERE_ARE_DESCRIPTORS(scenario)       \
+    do {                                            \
+        if (watches()) {                            \
+            AT_EVERY_STEP(scenario, 0, -ECANCELED); \
+        }                                           \
+    } while (0)
+
 /* For scenarios: up for what is taken, down when it is given back. */
 extern int step_balance;
 

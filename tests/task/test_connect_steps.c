@@ -260,13 +260,6 @@ static void with_threads(step_scenario *scenario, const char *name)
 
 /* ---- tests ---- */
 
-#define WHERE_THERE_ARE_DESCRIPTORS(scenario)       \
-    do {                                            \
-        if (watches()) {                            \
-            AT_EVERY_STEP(scenario, 0, -ECANCELED); \
-        }                                           \
-    } while (0)
-
 ALONE(a_cancel_at_any_step_of_a_connect_leaves_the_socket)
 {
     WHERE_THERE_ARE_DESCRIPTORS(connects);

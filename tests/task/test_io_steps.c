@@ -182,13 +182,6 @@ WEFT_ASYNC(takes)
     return (int)n;
 }
 
-#define WHERE_THERE_ARE_DESCRIPTORS(scenario)       \
-    do {                                            \
-        if (watches()) {                            \
-            AT_EVERY_STEP(scenario, 0, -ECANCELED); \
-        }                                           \
-    } while (0)
-
 ALONE(a_cancelled_sendall_tells_how_much_is_out)
 {
     WHERE_THERE_ARE_DESCRIPTORS(sends_all);

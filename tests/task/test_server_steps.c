@@ -283,14 +283,6 @@ WEFT_ASYNC(accepts)
     return accept_all(accept_and_close);
 }
 
-/* The rule of all of these. */
-#define WHERE_THERE_ARE_DESCRIPTORS(scenario)       \
-    do {                                            \
-        if (watches()) {                            \
-            AT_EVERY_STEP(scenario, 0, -ECANCELED); \
-        }                                           \
-    } while (0)
-
 ALONE(a_cancel_at_any_step_of_serving_leaves_nobody)
 {
     WHERE_THERE_ARE_DESCRIPTORS(serves);
