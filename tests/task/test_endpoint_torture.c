@@ -2,19 +2,11 @@
  * Datagram endpoints that are used, closed and aborted from within each of their callbacks, while
  * queues are full: each is made once and lost once, and nothing is left. */
 #include "tests/task/transport.h"
+#include "tests/task/worlds.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define ENDPOINTS 6
-
-static uint32_t world; /* what is chosen by chance follows from this */
-
-static uint32_t chance(uint32_t below)
-{
-    world = world * 1664525u + 1013904223u;
-    return (world >> 16) % below;
-}
 
 static struct one {
     weft_datagram_transport *transport; /* NULL: there is none */
@@ -173,16 +165,7 @@ static void torture(void)
 
 WATCHED(whatever_is_done_from_within_each_is_lost_once)
 {
-    for (int i = 0; i < many(100); i++) {
-        int failed = claims_failed();
-
-        world = (uint32_t)i;
-        torture();
-        if (claims_failed() > failed) {
-            fprintf(stderr, "    in world %d\n", i);
-            break;
-        }
-    }
+    in_worlds(100, torture);
 }
 
 static CU_TestInfo tests[] = {

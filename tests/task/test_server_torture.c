@@ -2,9 +2,9 @@
  * Whatever is done to a server, by several at once and in whatever order, with cancels in between:
  * every call returns, with something that it may return, and nothing is left. */
 #include "tests/task/transport.h"
+#include "tests/task/worlds.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #define ACTORS 5
@@ -13,14 +13,6 @@
 static weft_server *server;
 static bool is_closed;
 static int handlers;
-static uint32_t world; /* what is chosen by chance follows from this */
-
-static uint32_t chance(uint32_t below)
-{
-    world = world * 1664525u + 1013904223u;
-    return (world >> 16) % below;
-}
-
 static double soon(void)
 {
     return 0.0002 * chance(10);
@@ -158,16 +150,7 @@ static void torture(void)
 
 WATCHED(whatever_is_done_to_a_server_nothing_is_left)
 {
-    for (int i = 0; i < many(300); i++) {
-        int failed = claims_failed();
-
-        world = (uint32_t)i;
-        torture();
-        if (claims_failed() > failed) {
-            fprintf(stderr, "    in world %d\n", i);
-            break;
-        }
-    }
+    in_worlds(300, torture);
 }
 
 static CU_TestInfo tests[] = {

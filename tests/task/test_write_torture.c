@@ -3,23 +3,15 @@
  * it: what a writer was told has been written arrives whole, once and in his order, and nothing
  * else. */
 #include "tests/task/transport.h"
+#include "tests/task/worlds.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define WRITERS 4
 #define RECORDS 12 /* of each writer */
 #define ROOM (WRITERS * RECORDS * 1100)
-
-static uint32_t world; /* what is chosen by chance follows from this */
-
-static uint32_t chance(uint32_t below)
-{
-    world = world * 1664525u + 1013904223u;
-    return (world >> 16) % below;
-}
 
 static double soon(void)
 {
@@ -197,30 +189,16 @@ static void torture(void)
     EQUAL(weft_all_tasks(NULL, NULL, 0), 1);
 }
 
-static void torture_many(void)
-{
-    for (int i = 0; i < many(60); i++) {
-        int failed = claims_failed();
-
-        world = (uint32_t)i;
-        torture();
-        if (claims_failed() > failed) {
-            fprintf(stderr, "    in world %d\n", i);
-            break;
-        }
-    }
-}
-
 IN_TASK(what_is_written_through_memory_arrives_and_nothing_else)
 {
     through_memory = true;
-    torture_many();
+    in_worlds(60, torture);
 }
 
 WATCHED(what_is_written_to_a_socket_arrives_and_nothing_else)
 {
     through_memory = false;
-    torture_many();
+    in_worlds(60, torture);
 }
 
 static CU_TestInfo tests[] = {
