@@ -55,9 +55,7 @@ WEFT__COLD struct weft__loop *weft__loop_find(weft_loop *handle, int *ret_error)
  * seen that is a matter of two instructions, as a rule. */
 static inline bool is_due(struct weft__loop *loop)
 {
-    if (loop->sees_all && loop->budget < 0 && loop->credit > 0) {
-        loop->credit--;
-        loop->budget = 0;
+    if (loop->budget < 0 && weft__loop_spends_credit(loop)) {
         return false;
     }
     return weft__loop_is_due(loop);
@@ -120,8 +118,7 @@ bool weft__loop_is_due(struct weft__loop *loop)
     if (loop->budget >= 0) {
         return false;
     }
-    if (loop->sees_all && --loop->credit >= 0) {
-        loop->budget = 0;
+    if (weft__loop_spends_credit(loop)) {
         return false;
     }
     if (loop->observer) {

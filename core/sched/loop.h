@@ -355,6 +355,18 @@ static inline void weft__loop_know_nothing(struct weft__loop *loop)
     }
 }
 
+/* Where each turn is seen the budget is spent, and what it would be is kept as credit: whether
+ * there is a turn left of that, which is taken. */
+static inline bool weft__loop_spends_credit(struct weft__loop *loop)
+{
+    if (!loop->sees_all || loop->credit <= 0) {
+        return false;
+    }
+    loop->credit--;
+    loop->budget = 0;
+    return true;
+}
+
 /* From now on each turn is seen, or no more. */
 void weft__loop_see_all(struct weft__loop *loop, bool on);
 

@@ -200,12 +200,7 @@ void weft__task_spend_last(struct weft__task *task)
 {
     struct weft__loop *loop = task->loop;
 
-    if (loop->sees_all && loop->credit > 0) {
-        loop->credit--;
-        loop->budget = 0;
-        return;
-    }
-    if (weft__loop_lets_go_on(loop)) {
+    if (weft__loop_spends_credit(loop) || weft__loop_lets_go_on(loop)) {
         return;
     }
     loop->gives_way = true;
