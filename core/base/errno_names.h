@@ -219,7 +219,7 @@ WEFT__ERRNO(ENOATTR)
 #ifdef ENOCSI
 WEFT__ERRNO(ENOCSI)
 #endif
-#ifdef ENODATA
+#if defined(ENODATA) && !(defined(ENOATTR) && ENODATA == ENOATTR) /* <weft/error.h> */
 WEFT__ERRNO(ENODATA)
 #endif
 #ifdef ENOKEY

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <weft/error.h>
 
 void weft__counts_queue(struct weft__observer *observer, int64_t ns)
 {

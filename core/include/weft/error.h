@@ -44,7 +44,7 @@
 
 #include <errno.h>
 
-#if !defined(ENODATA) && defined(ENOATTR) /* FreeBSD */
+#if !defined(ENODATA) && defined(ENOATTR) /* FreeBSD, OpenBSD */
 #define ENODATA ENOATTR
 #endif
 
