@@ -40,7 +40,7 @@ static const struct weft__inspect_layout layout[] = {
 extern const char weft__inspect_note[] WEFT__HIDDEN; /* note.S */
 
 struct weft__inspect_root weft__inspect_root = {
-    .magic = "weft\0\0\0\1",
+    .magic = { 'w', 'e', 'f', 't', 0, 0, 0, 1 },
     .version = WEFT__INSPECT_VERSION,
     .order = 0x01020304,
     .pointer_size = sizeof(void *),
