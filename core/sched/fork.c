@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Noticing fork(2) without asking the kernel: a word that the child finds wiped.
  *
- * MADV_WIPEONFORK (Linux 4.14) does it for nothing; elsewhere a fork handler does. */
+ * Linux (4.14) and the BSDs do it for nothing; elsewhere a fork handler does. */
 #include "core/base/mem.h"
 #include "core/base/shared.h"
 #include "core/sched/loop.h"
@@ -23,6 +23,24 @@ static void wipe(void)
     *word = 0;
 }
 
+#if !defined(INHERIT_ZERO) && defined(MAP_INHERIT_ZERO) /* NetBSD, OpenBSD */
+#define INHERIT_ZERO MAP_INHERIT_ZERO
+#endif
+
+/* Has the system wipe the page in each child; whether it can. */
+static bool wiped_by_system(void *page, size_t size)
+{
+#if defined(MADV_WIPEONFORK)
+    return !weft__advice_is_void(page, size) &&
+           WEFT__SYS(madvise(page, size, MADV_WIPEONFORK)) == 0;
+#elif defined(INHERIT_ZERO)
+    return WEFT__SYS(minherit(page, size, INHERIT_ZERO)) == 0;
+#else
+    (void)page, (void)size;
+    return false;
+#endif
+}
+
 /* Maps the page.  The word is 0 in it: this process has made no loop yet. */
 static int map(void)
 {
@@ -37,10 +55,7 @@ static int map(void)
     if (page == MAP_FAILED) {
         return -errno;
     }
-#ifdef MADV_WIPEONFORK
-    if (weft__advice_is_void(page, size) || WEFT__SYS(madvise(page, size, MADV_WIPEONFORK)) < 0)
-#endif
-    {
+    if (!wiped_by_system(page, size)) {
         r = weft__fault();
         r = r < 0 ? r : -pthread_atfork(NULL, NULL, wipe);
         if (r < 0) {
