@@ -7,6 +7,7 @@
 #include "core/base/mem.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static const int signals[2] = { SIGSEGV, SIGBUS };
 
@@ -37,6 +38,13 @@ void weft__overflow_report(const struct weft__task *task)
     weft__hooks.overflow(&report, task->id, WEFT__STACK_MIN << task->slot.size_class);
 }
 
+/* Whether somebody has sent the signal; a fault's comes from the processor.  What kill(2) says of
+ * itself is 0 or less on some systems, and the first of some large numbers on others. */
+static bool was_sent(const siginfo_t *info)
+{
+    return SI_USER > 0 ? info->si_code >= SI_USER : info->si_code <= 0;
+}
+
 /* Async-signal-safe: reads this thread's loop, writes to standard error.  Whatever the fault was,
  * the default action follows: the instruction faults again when we return. */
 static void on_fault(int number, siginfo_t *info, void *context)
@@ -50,25 +58,28 @@ static void on_fault(int number, siginfo_t *info, void *context)
         weft__overflow_report((const struct weft__task *)(const void *)slot);
     }
     sigaction(number, &standard, NULL);
-    if (info->si_code <= 0) {
-        raise(number); /* sent by somebody: it would not come again by itself */
+    if (was_sent(info)) {
+        raise(number); /* it would not come again by itself */
     }
 }
 
 static void watch_stack(struct weft__overflow_guard *guard)
 {
     stack_t now;
-    long size = 32768; /* room for the largest vector state and for the report */
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t size = 32768; /* room for the largest vector state and for the report */
 
     if (sigaltstack(NULL, &now) < 0 || !(now.ss_flags & SS_DISABLE)) {
         return;
     }
-    guard->memory = weft__alloc(NULL, (size_t)size);
+    /* Whole pages: OpenBSD makes a stack of those, and kills who runs on anything else. */
+    size = (size + page - 1) / page * page;
+    guard->memory = weft__alloc_aligned(page, size);
     if (!guard->memory) {
         return;
     }
     guard->stack =
-        sigaltstack(&(stack_t){ .ss_sp = guard->memory, .ss_size = (size_t)size }, NULL) == 0;
+        sigaltstack(&(stack_t){ .ss_sp = guard->memory, .ss_size = size }, NULL) == 0;
 }
 
 void weft__overflow_watch(struct weft__overflow_guard *guard)
