@@ -258,7 +258,8 @@ WEFT_API int weft_plugin_switched_on(uint32_t kind, unsigned number, const weft_
 #if !defined(__cplusplus) && UINTPTR_MAX == 0xffffffffffffffffu
 #define WEFT_PLUGIN_AT(type, member, place) \
     _Static_assert(offsetof(type, member) == (place), #type "." #member " has moved")
-_Static_assert(sizeof(weft_address) == 144, "weft_address has grown");
+_Static_assert(sizeof(weft_address) == 16 + sizeof(struct sockaddr_storage),
+               "weft_address has grown");
 WEFT_PLUGIN_AT(weft_plugin_core, fault, 32);
 WEFT_PLUGIN_AT(weft_plugin_core, forget, 56);
 WEFT_PLUGIN_AT(weft_filter, info, 72);
