@@ -15,9 +15,11 @@
 WEFT__THREAD_LOCAL struct weft__loop *weft__running;
 struct weft__taps weft__taps;
 
+#if defined(WEFT_INLINE_CALLS) && !defined(__APPLE__)
 /* The same word, for what is inline in programs. */
 extern WEFT__THREAD_LOCAL struct weft_inline_loop *weft_inline_running
     __attribute__((alias("weft__running")));
+#endif
 
 WEFT__COLD struct weft__loop *weft__loop_find(weft_loop *handle, int *ret_error)
 {

@@ -161,7 +161,11 @@ struct weft__loop {
 };
 
 /* The loop that runs in this thread. */
+#ifdef __APPLE__ /* has no aliases: the word is known by its public name alone (<weft/inline.h>) */
+extern WEFT__THREAD_LOCAL struct weft__loop *weft__running __asm__("_weft_inline_running") WEFT_API;
+#else
 extern WEFT__THREAD_LOCAL struct weft__loop *weft__running WEFT__HIDDEN;
+#endif
 
 /* The slow half of weft__loop_of(). */
 struct weft__loop *weft__loop_find(weft_loop *handle, int *ret_error);

@@ -26,7 +26,10 @@ struct weft_inline_loop {
     int32_t budget; /* turns until others and the world get theirs */
 };
 
-#if defined(__GNUC__)
+/* OpenBSD's compiler emulates thread-local words, in a way of its own for each library: there a
+ * program cannot see one of another's. */
+#if defined(__GNUC__) && !defined(__OpenBSD__)
+#define WEFT_INLINE_CALLS 1
 /* The loop that runs in this thread, or NULL. */
 extern WEFT_API __thread struct weft_inline_loop *weft_inline_running
     __attribute__((tls_model("initial-exec")));

@@ -81,7 +81,7 @@ WEFT_API void weft_lock_statistics(const weft_lock *lock, weft_lock_stats *ret_s
  *  happens; -EINVAL. */
 WEFT_API int weft_lock_destroy(weft_lock *lock);
 
-#if defined(__GNUC__)
+#ifdef WEFT_INLINE_CALLS
 /* The short ways: a task that is not cancelled takes a free lock; its owner frees a lock for which
  * nobody waits.  They do not look whether the process forked. */
 static inline int weft_inline_lock_acquire(weft_lock *lock)
