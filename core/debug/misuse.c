@@ -2,14 +2,12 @@
  * Calls that use weft wrongly and get an error for it, which few programs look at: told with the
  * place of the call. */
 #include "core/base/mem.h"
+#include "core/base/thread.h"
 #include "core/debug/checks.h"
 #include "core/debug/stack.h"
 #include "core/sched/handle.h"
 
-#include <pthread.h>
 #include <stdio.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 /* A report that another thread had to make, on its way to the loop. */
 struct posted {
@@ -29,11 +27,11 @@ static void arrive(void *arg)
 
 static void describe_thread(char *text, size_t size)
 {
-    char name[32] = "";
+    char name[32];
 
-    (void)pthread_getname_np(pthread_self(), name, sizeof name);
-    (void)snprintf(text, size, "it was called in thread '%s' (%ld)", name,
-                   (long)syscall(SYS_gettid));
+    weft__thread_get_name(name, sizeof name);
+    (void)snprintf(text, size, "it was called in thread '%s' (%lld)", name,
+                   (long long)weft__thread_number());
 }
 
 static void fill_in(struct posted *posted)

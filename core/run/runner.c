@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/hook.h"
+#include "core/base/thread.h"
 #include "core/sched/misuse.h"
 #include "core/sched/overflow.h"
 #include "core/sched/scope.h"
@@ -12,7 +13,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include <weft/await.h>
 
@@ -153,22 +153,13 @@ static void on_signal(void *arg, int signum)
                          signum == SIGINT ? "SIGINT" : "SIGTERM");
 }
 
-static bool is_main_thread(void)
-{
-#ifdef SYS_gettid
-    return syscall(SYS_gettid) == getpid();
-#else
-    return pthread_main_np();
-#endif
-}
-
 /* Without memory for it a signal does what it does. */
 static void take_signals(const struct weft__runner *runner, struct ending *ending)
 {
     const bool asked[2] = { runner->sigint, runner->sigterm };
 
     for (size_t i = 0; i < WEFT__COUNT(signals); i++) {
-        ending->taken[i] = asked[i] && is_main_thread() &&
+        ending->taken[i] = asked[i] && weft__thread_is_main() &&
                            weft__signal_ends(ending->main->loop, signals[i], on_signal, ending) > 0;
     }
 }

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/mem.h"
 #include "core/base/shared.h"
+#include "core/base/thread.h"
 #include "core/run/runner.h"
 #include "core/sched/misuse.h"
 #include "core/sched/task.h"
@@ -89,11 +90,7 @@ static void *work(void *arg)
 
     snprintf(name, sizeof name, "%s_%u", serve->prefix, worker->index);
     name[15] = '\0';
-#ifdef __APPLE__
-    (void)pthread_setname_np(name);
-#else
-    (void)pthread_setname_np(pthread_self(), name);
-#endif
+    weft__thread_set_name(name);
     worker->status = run_loop(worker);
     pthread_mutex_lock(&serve->lock);
     worker->ended = true;

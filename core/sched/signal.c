@@ -5,12 +5,12 @@
 #include "core/base/error.h"
 #include "core/base/mem.h"
 #include "core/base/shared.h"
+#include "core/base/thread.h"
 #include "core/sched/context.h"
 #include "core/sched/handle.h"
 
 #include <errno.h>
 #include <sched.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_POINTER_LOCK_FREE == 2,
@@ -71,19 +71,6 @@ static bool each_port(int signum,
     return any;
 }
 
-/* The signal comes once more, as it came. */
-static void send_again(int signum, siginfo_t *info)
-{
-#if defined SYS_rt_tgsigqueueinfo && defined SYS_gettid
-    if (syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), signum, info) == 0) {
-        return;
-    }
-#else
-    (void)info;
-#endif
-    raise(signum);
-}
-
 /* Async-signal-safe.  What nobody wants, or ends the run, gets back the action that it had, and the
  * former has it now, as if weft were not there; unless somebody else's handler has called us. */
 static void on_signal(int signum, siginfo_t *info, void *context)
@@ -98,7 +85,7 @@ static void on_signal(int signum, siginfo_t *info, void *context)
         if (sigaction(signum, NULL, &now) == 0 && is_ours(&now)) {
             sigaction(signum, &before[signum], NULL);
             if (!ends) {
-                send_again(signum, info);
+                weft__thread_raise(signum, info);
             }
         }
     }

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/mem.h"
 #include "core/base/shared.h"
+#include "core/base/thread.h"
 #include "core/sched/misuse.h"
 #include "core/thread/sleeper.h"
 
@@ -211,11 +212,7 @@ static void set_name(const struct weft__worker *worker)
     char name[16];
 
     snprintf(name, sizeof name, "%.10s_%u", worker->workers->prefix, worker->number % 10000u);
-#ifdef __APPLE__
-    (void)pthread_setname_np(name);
-#else
-    (void)pthread_setname_np(pthread_self(), name);
-#endif
+    weft__thread_set_name(name);
 }
 
 /* One thread less; who waits for the last one is put into `ret_called`.  With the lock held. */
