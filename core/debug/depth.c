@@ -3,9 +3,9 @@
  * painted, which would make all of them be there. */
 #include "core/base/mem.h"
 #include "core/debug/checks.h"
+#include "core/fiber/pages.h"
 
 #include <stdio.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define CHUNK 256 /* pages that are asked for at once */
@@ -37,7 +37,7 @@ static char *lowest(char *from, char *to)
         size_t pages = (size_t)(to - from) / page;
 
         pages = pages < CHUNK ? pages : CHUNK;
-        if (pages == 0 || mincore(from, pages * page, there) < 0) {
+        if (pages == 0 || weft__pages_resident(from, pages, there) < 0) {
             return to;
         }
         for (size_t i = 0; i < pages; i++) {
@@ -71,7 +71,7 @@ static void forget(struct weft__task *task, char *end)
     char *low = round_up(task->slot.low);
 
     if (task->slot.guarded && end > low) {
-        (void)madvise(low, (size_t)(end - low), MADV_DONTNEED);
+        weft__pages_drop(low, (size_t)(end - low));
     }
 }
 

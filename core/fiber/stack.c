@@ -4,38 +4,18 @@
 
 #include "core/base/mem.h"
 #include "core/base/shared.h"
+#include "core/fiber/pages.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
-
-/* Linux 6.13; glibc 2.36 has no name for it yet. */
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102
-#endif
-
-/* This process, to process_madvise(2), which takes guards for it from Linux 6.15 on. */
-#ifndef PIDFD_SELF_THREAD_GROUP
-#define PIDFD_SELF_THREAD_GROUP (-10001)
-#endif
-
-#ifndef MAP_NORESERVE
-#define MAP_NORESERVE 0
-#endif
-#ifndef MAP_STACK
-#define MAP_STACK 0
-#endif
 
 #define SLAB_FIRST_SLOTS 16u              /* of the default class; of others the same bytes */
 #define SLAB_MAX_BYTES ((size_t)64 << 20) /* a mapping, unless a single slot is larger */
 #define GUARD_BYTES ((size_t)12 << 10)    /* a larger one would cost too much of the page tables */
 #define GUARD_BATCH 16u                   /* slots that get their guards in one call */
-#define DEFAULT_MAP_COUNT 65530L          /* vm.max_map_count, should /proc not be there */
 
 struct weft__stack_guards weft__stack_guards = { .budget = -1 };
 
@@ -96,22 +76,6 @@ static struct weft__slot *slot_at(const struct weft__slab *slab, size_t index)
 
 /* Guards. */
 
-/* How many guards mprotect(2) may make: each splits a mapping in two, and the process as a whole
- * may have vm.max_map_count of them; half of that stays for others. */
-static long guard_budget(void)
-{
-    long maps = DEFAULT_MAP_COUNT;
-    FILE *f = fopen("/proc/sys/vm/max_map_count", "re");
-
-    if (f) {
-        if (fscanf(f, "%ld", &maps) != 1) {
-            maps = DEFAULT_MAP_COUNT;
-        }
-        fclose(f);
-    }
-    return maps / 4;
-}
-
 /* Takes one guard out of the budget.  Two threads that come first at once read the same file. */
 static bool guard_budget_take(void)
 {
@@ -120,7 +84,7 @@ static bool guard_budget_take(void)
     if (left < 0) {
         long unasked = left;
 
-        left = guard_budget();
+        left = weft__pages_guards_max();
         if (!atomic_compare_exchange_strong(&weft__stack_guards.budget, &unasked, left)) {
             left = unasked;
         }
@@ -147,21 +111,23 @@ static bool guard_by_mapping(void *address, size_t size)
 }
 
 /* Makes a guard of `size` bytes: 1, or 0 when there can be none, or -ENOMEM when not now. */
-static int guard(void *address, size_t size)
+static int guard(char *address, size_t size)
 {
     int kind = weft__stack_guards.kind;
 
-    if (kind == WEFT__GUARD_UNKNOWN && weft__advice_is_void(address, size)) {
+    if (kind == WEFT__GUARD_UNKNOWN && !weft__pages_have_markers(address, size)) {
         kind = WEFT__GUARD_MAPPING;
     }
     if (kind != WEFT__GUARD_MAPPING) {
-        if (WEFT__SYS(madvise(address, size, MADV_GUARD_INSTALL)) == 0) {
+        int r = weft__pages_mark(address, size);
+
+        if (r == 0) {
             if (kind == WEFT__GUARD_UNKNOWN) {
                 weft__stack_guards.kind = weft__valgrind() ? WEFT__GUARD_MARKER : WEFT__GUARD_BATCH;
             }
             return 1;
         }
-        if (errno == ENOMEM || errno == EAGAIN) {
+        if (r == -ENOMEM || r == -EAGAIN) {
             return -ENOMEM;
         }
     }
@@ -174,7 +140,6 @@ static int guard(void *address, size_t size)
  * quarter less time so (2.1 us instead of 2.8, of which 1.7 are its first page). */
 static bool guard_batch(struct weft__slab *slab)
 {
-#ifdef SYS_process_madvise
     struct iovec guards[GUARD_BATCH];
     size_t size = weft__stack_guard_size();
     uint32_t n = 0;
@@ -183,17 +148,15 @@ static bool guard_batch(struct weft__slab *slab)
         guards[n].iov_base = slab->base + (slab->carved + n) * slab->stride;
         guards[n].iov_len = size;
     }
-    long r = WEFT__SYS(syscall(SYS_process_madvise, PIDFD_SELF_THREAD_GROUP, guards, (size_t)n,
-                               MADV_GUARD_INSTALL, 0u));
+    ssize_t r = weft__pages_mark_all(guards, n);
 
-    if (r >= (long)size) {
+    if (r >= (ssize_t)size) {
         slab->guarded += (uint32_t)((size_t)r / size);
         return true;
     }
-    if (errno == ENOMEM || errno == EAGAIN) {
+    if (r == -ENOMEM || r == -EAGAIN) {
         return false; /* next time, perhaps */
     }
-#endif
     weft__stack_guards.kind = WEFT__GUARD_MARKER;
     return false;
 }
@@ -228,21 +191,12 @@ static char *slab_map(size_t size)
     if (weft__fault()) {
         return NULL;
     }
-    char *base = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    char *base = weft__pages_map(size);
 
-    if (base == MAP_FAILED) {
-        return NULL;
-    }
-    if (!weft__tag_fits(base) || !weft__tag_fits(base + size)) {
+    if (base && (!weft__tag_fits(base) || !weft__tag_fits(base + size))) {
         munmap(base, size);
         return NULL;
     }
-#ifdef MADV_NOHUGEPAGE
-    /* A huge page under 15 parked tasks would cost them 2 MiB instead of 60 KiB.  EINVAL says that
-     * the kernel has none. */
-    (void)WEFT__SYS(madvise(base, size, MADV_NOHUGEPAGE));
-#endif
     return base;
 }
 
@@ -424,11 +378,11 @@ static bool slab_forget(struct weft__slab *slab)
     return lives;
 }
 
-/* Gives the pages back; the guards stay, markers too.  If that fails the next loop finds what is
- * there, all tags even, and lets them go on. */
+/* Gives the pages back; the guards stay.  Where they do not read as zeros at once the next loop
+ * finds what is there, all tags even, and lets them go on. */
 static void slab_empty(struct weft__slab *slab)
 {
-    slab->blank = WEFT__SYS(madvise(slab->base, slab->ever * slab->stride, MADV_DONTNEED)) == 0;
+    slab->blank = weft__pages_empty(slab->base, slab->ever * slab->stride);
 }
 
 static void slab_push(struct weft__slab **list, struct weft__slab *slab)

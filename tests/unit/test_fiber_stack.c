@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/fiber/fiber.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -43,8 +44,16 @@ typedef struct {
 #define DESCRIPTOR 512u
 #define NO_FAULT (-1)
 
+/* Built with fiber/pages_posix.c, the way of other systems: guards are mappings, there are as many as
+ * one likes, and pages that were given back read as before until the system takes them. */
+#ifdef WEFT_TEST_POSIX
+#define POSIX 1
+#else
+#define POSIX 0
+#endif
+
 /* How many allocations and system calls stand before the first guard: the slab, mmap, madvise. */
-#define CALLS_BEFORE_GUARD 3
+#define CALLS_BEFORE_GUARD (POSIX ? 2 : 3)
 
 static struct weft__stacks stacks;
 
@@ -381,7 +390,7 @@ static void without_markers_guards_are_mappings(void)
     for (size_t i = 0; i < WEFT__COUNT(errors); i++) {
         begin_test();
         weft__stack_guards.kind = WEFT__GUARD_MARKER; /* as far as anybody knows */
-        weft__fault_arm(CALLS_BEFORE_GUARD, errors[i]);
+        weft__fault_arm(POSIX ? NO_FAULT : CALLS_BEFORE_GUARD, errors[i]);
         struct weft__slot *a = take(0), *b = take(0);
 
         CU_ASSERT_FATAL(a != NULL && b != NULL);
@@ -445,9 +454,11 @@ static void no_memory_for_a_guard_is_no_slot(void)
     begin_test();
     weft__stack_guards.kind = WEFT__GUARD_MARKER;
     weft__fault_arm(CALLS_BEFORE_GUARD, -ENOMEM);
-    CU_ASSERT(take(0) == NULL);
-    CU_ASSERT(weft__stack_guards.kind == WEFT__GUARD_MARKER);
-    CU_ASSERT(stacks.live == 0 && !stacks.unguarded);
+    if (!POSIX) { /* there memory for a mapping is what is missing, and that is no guard */
+        CU_ASSERT(take(0) == NULL);
+        CU_ASSERT(weft__stack_guards.kind == WEFT__GUARD_MARKER);
+        CU_ASSERT(stacks.live == 0 && !stacks.unguarded);
+    }
     struct weft__slot *slot = take(0);
 
     CU_ASSERT(slot != NULL);
@@ -467,7 +478,8 @@ static void the_budget_is_a_part_of_what_the_system_allows(void)
     begin_test();
     weft__stack_guards.kind = WEFT__GUARD_MAPPING;
     give(take(0));
-    CU_ASSERT(weft__stack_guards.budget == maps / 4 - 1);
+    maps = POSIX ? LONG_MAX / 2 : maps / 4;
+    CU_ASSERT(weft__stack_guards.budget == maps - 1);
     end_test();
 }
 
@@ -483,7 +495,7 @@ static void a_stale_handle_may_be_looked_at_for_ever(void)
 
     give(slot);
     weft__stacks_fini(&stacks);
-    CU_ASSERT(slot->handle == 0);
+    CU_ASSERT(slot->handle == 0 || (POSIX && slot->handle != stale));
     for (int i = 0; i < lives; i++) {
         begin_test();
         CU_ASSERT(take(0) == slot);
@@ -523,7 +535,7 @@ static void the_depot_gives_slabs_back_with_their_guards(void)
 
         CU_ASSERT_FATAL(slot != NULL);
         CU_ASSERT(slot == all[i] && slot->guarded);
-        CU_ASSERT(((char *)slot)[-1] == 0);
+        CU_ASSERT(((char *)slot)[-1] == 0 || POSIX);
     }
     CU_ASSERT(weft__fault_arm(NO_FAULT, 0) == 0);
     check_guard(all[COUNT - 1]);
@@ -544,7 +556,7 @@ static void the_depot_keeps_descriptor_sizes_apart(void)
     struct weft__slot *b = take(0);
 
     CU_ASSERT((char *)b + DESCRIPTOR != (char *)a);
-    CU_ASSERT(a->handle == 0);
+    CU_ASSERT(a->handle == 0 || (POSIX && !weft__tag_lives(a->handle)));
     give(b);
     end_test();
 }
