@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * What threads share: pools of the whole process, waiting with a limit, and the CPUs. */
+ * What threads share: pools of the whole process, locks that a child finds open, and the CPUs. */
 #ifndef WEFT_CORE_SHARED_H
 #define WEFT_CORE_SHARED_H
 
 #include "core/base/pool.h"
+#include "core/base/wait.h"
 
 #include <pthread.h>
-#include <semaphore.h>
 
 /* A pool behind a lock, for objects that belong to no loop.  A child of fork(2) finds the lock open
  * whatever the parent's other threads were doing.  Its chunks stay: a handle may be looked at for
@@ -33,16 +33,6 @@ void weft__shared_give(struct weft__shared *shared, void *cell);
 /* Frees the chunks of pools that have no cell taken: only for a test that counts bytes and keeps no
  * handle. */
 void weft__shared_clear(void);
-
-/* A condition variable on CLOCK_MONOTONIC.  0, or a negative errno. */
-int weft__cond_init(pthread_cond_t *cond);
-
-/* Waits for a signal, or something that looks like one, until `deadline` (ns of weft__clock_now();
- * WEFT__NEVER for none): 0 or -ETIMEDOUT. */
-int weft__cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t deadline);
-
-/* The same for a semaphore, which signal handlers may post. */
-int weft__sem_wait(sem_t *sem, int64_t deadline);
 
 /* Has a lock open in a child of fork(2), whatever other threads of the parent were doing: for
  * static ones whose data is whole at any moment.  Called before main(), by WEFT__OPENS_IN_CHILD. */

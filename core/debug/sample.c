@@ -115,7 +115,7 @@ enum { IDLE, ASKED, ANSWERING };
 
 static struct {
     int number; /* of the signal; 0: none was found */
-    sem_t answered;
+    struct weft__sem answered;
     atomic_int state;
     struct weft__observer *observer; /* whose thread is asked, */
     uint64_t serial;                 /* and in which turn */
@@ -143,7 +143,7 @@ static void answer(int number, siginfo_t *info, void *context)
             sample->chain_count = weft__chain_of(loop->current, sample->chain, WEFT__CHAIN_MAX);
         }
     }
-    sem_post(&asked.answered);
+    weft__sem_post(&asked.answered);
     errno = error;
 }
 
@@ -163,7 +163,7 @@ int weft__sample_open(void)
         struct sigaction now;
 
         if (sigaction(number, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) &&
-            now.sa_handler == SIG_DFL && sem_init(&asked.answered, 0, 0) == 0) {
+            now.sa_handler == SIG_DFL && weft__sem_init(&asked.answered) == 0) {
             atomic_store(&asked.state, IDLE);
             asked.number = sigaction(number, &action, NULL) == 0 ? number : 0;
             return asked.number ? 0 : -EAGAIN;
@@ -180,7 +180,7 @@ void weft__sample_close(void)
         now.sa_sigaction == answer) {
         signal(asked.number, SIG_IGN); /* also drops one that is on its way */
         signal(asked.number, SIG_DFL);
-        sem_destroy(&asked.answered);
+        weft__sem_fini(&asked.answered);
     }
     asked.number = 0;
 }

@@ -12,6 +12,7 @@
 #include "core/base/hook.h"
 #include "core/base/list.h"
 #include "core/base/pool.h"
+#include "core/base/wait.h"
 #include "core/fiber/fiber.h"
 #include "core/fiber/stack.h"
 #include "core/sched/context.h"
@@ -19,7 +20,6 @@
 #include "core/sched/timer.h"
 
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <weft/backend.h>
 #include <weft/loop.h>
@@ -46,7 +46,7 @@ struct weft__attachment {
  * the cell and never destroyed, so that a post to a loop that is just being closed finds -EBADF. */
 struct weft__inbox {
     pthread_mutex_t lock;
-    sem_t arrived;          /* where time is virtual: something was posted */
+    struct weft__sem arrived; /* where time is virtual: something was posted */
     bool lock_made;         /* and the semaphore with it */
     atomic_uint epoch;      /* the loop's: other threads read it here, where no memset() comes */
     atomic_bool posted;     /* something is in it, and the backend was woken for it */
@@ -411,7 +411,7 @@ static inline void weft__inbox_wake(struct weft__loop *loop)
     if (!atomic_exchange(&loop->inbox.posted, true)) {
         (void)loop->ops->wake(loop->be); /* cannot fail; and the post stands */
         if (loop->ops->caps & WEFT_BACKEND_VIRTUAL) {
-            sem_post(&loop->inbox.arrived);
+            weft__sem_post(&loop->inbox.arrived);
         }
     }
 }

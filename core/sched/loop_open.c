@@ -29,12 +29,12 @@ static struct weft__loop *new_memory(void)
     }
     memset(loop, 0, sizeof *loop);
     loop->handle = weft__tag_make(loop, 0, WEFT__CELL_LOW);
-    if (!weft__tag_fits(loop) || sem_init(&loop->inbox.arrived, 0, 0) < 0) {
+    if (!weft__tag_fits(loop) || weft__sem_init(&loop->inbox.arrived) < 0) {
         weft__free(loop);
         return NULL;
     }
     if (weft__fault() < 0 || pthread_mutex_init(&loop->inbox.lock, NULL) != 0) {
-        sem_destroy(&loop->inbox.arrived);
+        weft__sem_fini(&loop->inbox.arrived);
         weft__free(loop);
         return NULL;
     }
@@ -55,6 +55,7 @@ static struct weft__loop *take_memory(void)
     if (loop && atomic_load(&loop->inbox.epoch) != *weft__fork_word) {
         /* The parent's: a thread of it may have been posting to the loop that this was. */
         pthread_mutex_init(&loop->inbox.lock, NULL);
+        (void)weft__sem_init(&loop->inbox.arrived);
         atomic_store(&loop->inbox.posters, 0);
     }
     if (loop) {
@@ -82,7 +83,7 @@ void weft__loop_depot_clear(void)
         depot.spare = loop->next_loop;
         pthread_mutex_destroy(&loop->inbox.lock);
         weft__signal_port_forget(&loop->port);
-        sem_destroy(&loop->inbox.arrived);
+        weft__sem_fini(&loop->inbox.arrived);
         weft__free(loop);
     }
     pthread_mutex_unlock(&depot.lock);
