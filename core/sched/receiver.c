@@ -42,7 +42,7 @@ void weft__signal_receive(struct weft__signals *signals, int signum)
 /* Gives up the signals of a receiver, which is off the list. */
 static void disclaim(struct weft__signal_receiver *receiver)
 {
-    for (int signum = 1; signum < NSIG; signum++) {
+    for (int signum = 1; signum < WEFT__SIGNAL_END; signum++) {
         if (weft__signal_in(&receiver->wanted, signum)) {
             weft__signal_disclaim(receiver->loop, signum);
         }
@@ -141,7 +141,7 @@ int weft_signal_receive(weft_signal_receiver *handle)
         weft__task_yield(task);
         return -ECANCELED;
     }
-    for (int signum = 1; signum < NSIG; signum++) {
+    for (int signum = 1; signum < WEFT__SIGNAL_END; signum++) {
         if (weft__signal_drop(&receiver->came, signum)) {
             weft__task_spend_turn(task);
             return signum;

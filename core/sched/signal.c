@@ -18,7 +18,7 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_POINTER_LOCK_FREE == 2,
 
 /* What was there before us; changed under the lock, which no handler takes, and only while our
  * handler is not installed. */
-static struct sigaction before[NSIG];
+static struct sigaction before[WEFT__SIGNAL_END];
 static _Atomic(struct weft__signal_port *) ports;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -132,7 +132,7 @@ int weft__signal_check(int signum)
     case SIGILL: return weft__words(-EINVAL, mistake);
     default: break;
     }
-    if (signum < 1 || signum >= NSIG) {
+    if (signum < 1 || signum >= WEFT__SIGNAL_END) {
         return weft__detail(-EINVAL, "there is no signal %d", signum);
     }
     return 0;
@@ -252,7 +252,7 @@ static bool is_here(const struct weft__signals *signals)
 static void tell_all(struct weft__signals *signals, struct weft__signal_set *set,
                      void (*told)(struct weft__signals *, int))
 {
-    for (int signum = 1; signum < NSIG && is_here(signals); signum++) {
+    for (int signum = 1; signum < WEFT__SIGNAL_END && is_here(signals); signum++) {
         if (weft__signal_drop(set, signum)) {
             told(signals, signum);
         }
@@ -386,7 +386,7 @@ void weft__signals_fini(struct weft__loop *loop)
         return;
     }
     weft__signal_receivers_fini(signals);
-    for (int signum = 1; signum < NSIG; signum++) {
+    for (int signum = 1; signum < WEFT__SIGNAL_END; signum++) {
         if (signals->handlers[signum].callback) {
             drop_handler(loop, signum);
         }
@@ -470,7 +470,7 @@ int weft_loop_add_signal_handler(weft_loop *handle, int signum, weft_callback *c
 
 int weft_loop_remove_signal_handler(weft_loop *handle, int signum)
 {
-    int r = signum < 1 || signum >= NSIG ? -EINVAL : 0;
+    int r = signum < 1 || signum >= WEFT__SIGNAL_END ? -EINVAL : 0;
     struct weft__loop *loop = r < 0 ? NULL : weft__loop_of(handle, &r);
 
     if (!loop || !loop->signals || !loop->signals->handlers[signum].callback) {

@@ -15,7 +15,14 @@
 #include <signal.h>
 #include <weft/signal.h>
 
-_Static_assert(NSIG <= 32 * WEFT__SIGNAL_WORDS, "a set has a bit for each");
+/* The first number that is no signal's: FreeBSD has more than its NSIG counts. */
+#ifdef _SIG_MAXSIG
+#define WEFT__SIGNAL_END _SIG_MAXSIG
+#else
+#define WEFT__SIGNAL_END NSIG
+#endif
+
+_Static_assert(WEFT__SIGNAL_END <= 32 * WEFT__SIGNAL_WORDS, "a set has a bit for each");
 
 struct weft__task;
 
@@ -55,7 +62,7 @@ struct weft__signals {
         weft_callback *callback; /* NULL: none */
         void *arg;
         struct weft__vars *vars; /* its context: that of who asked */
-    } handlers[NSIG];
+    } handlers[WEFT__SIGNAL_END];
 };
 
 /* The loop's record, made if need be; NULL: no memory. */
