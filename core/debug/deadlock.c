@@ -9,10 +9,11 @@
 #include "core/debug/checks.h"
 #include "core/debug/sample.h"
 #include "core/debug/stack.h"
+#include "core/debug/system.h"
 #include "core/sched/scope.h"
+#include "core/sched/signal.h"
 #include "core/sync/lock.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -210,7 +211,7 @@ static bool awaits_signals(struct weft__loop *loop)
 /* Whether the program has handlers for signals: one may post something. */
 static bool has_handlers(struct weft__loop *loop)
 {
-    for (int number = 1; number < SIGRTMAX; number++) {
+    for (int number = 1; number < WEFT__SIGNAL_END; number++) {
         bool ours = number == SIGSEGV || number == SIGBUS || number == weft__sample_signal() ||
                     atomic_load(&loop->port.ends.words[number / 32]) >> number % 32 & 1u;
         struct sigaction now;
@@ -227,18 +228,9 @@ static bool has_handlers(struct weft__loop *loop)
 /* Threads beside this one and the watchdog's: any may post something. */
 static bool has_threads(void)
 {
-    DIR *tasks = opendir("/proc/self/task");
-    const struct dirent *entry;
-    int count = 0;
+    int count = weft__system_threads();
 
-    if (!tasks) {
-        return true;
-    }
-    while ((entry = readdir(tasks))) {
-        count += entry->d_name[0] != '.';
-    }
-    closedir(tasks);
-    return count > 1 + weft__watchdog_threads();
+    return count < 0 || count > 1 + weft__watchdog_threads();
 }
 
 /* The loop stands on a library's in which others may have something. */

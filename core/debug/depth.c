@@ -27,7 +27,8 @@ static size_t page_size(void)
     return size;
 }
 
-/* The lowest address of a page that is there between two; `to` when there is none. */
+/* The lowest address of a page that is there between two; `to` when there is none, or the system does
+ * not tell. */
 static char *lowest(char *from, char *to)
 {
     size_t page = page_size();
@@ -105,7 +106,8 @@ static void count(struct weft__observer *observer, struct weft__task *task)
 {
     struct weft__depth *depth = depth_of(observer, task->main.def);
     char *top = (char *)task + sizeof *task;
-    size_t used = (size_t)(top - lowest(round_up(task->slot.low), round_down(top)));
+    char *low = lowest(round_up(task->slot.low), round_down(top));
+    size_t used = low < round_down(top) ? (size_t)(top - low) : 0;
 
     if (depth) {
         depth->tasks++;
@@ -178,10 +180,15 @@ static void add(struct weft__map_entry *entry, void *arg)
     if (census->count == TOLD_MAX) {
         return;
     }
-    (void)snprintf(census->messages[census->count], sizeof census->messages[0],
-                   "used at most %zu of %zu KiB in %llu task%s; %zu KiB would do",
-                   depth->most >> 10, depth->size >> 10, (unsigned long long)depth->tasks,
-                   depth->tasks == 1 ? "" : "s", suggest(depth->most) >> 10);
+    if (depth->most) {
+        (void)snprintf(census->messages[census->count], sizeof census->messages[0],
+                       "used at most %zu of %zu KiB in %llu task%s; %zu KiB would do",
+                       depth->most >> 10, depth->size >> 10, (unsigned long long)depth->tasks,
+                       depth->tasks == 1 ? "" : "s", suggest(depth->most) >> 10);
+    } else { /* each task has its first page at least */
+        (void)snprintf(census->messages[census->count], sizeof census->messages[0],
+                       "used what this system does not tell");
+    }
     census->reports[census->count] = (weft_report){ .size = sizeof(weft_report),
                                                     .message = census->messages[census->count],
                                                     .coro = def->name,

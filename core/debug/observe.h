@@ -8,6 +8,7 @@
 #define WEFT_CORE_OBSERVE_H
 
 #include "core/base/hook.h"
+#include "core/base/thread.h"
 #include "core/debug/map.h"
 #include "core/sched/task.h"
 
@@ -132,8 +133,7 @@ struct weft__observer {
     _Atomic int64_t clock;         /* the real time, as last read */
     _Atomic uint64_t stalled;      /* by it: the turn that takes too long, 0: none */
     _Atomic(const char *) allowed; /* why this turn may block, or NULL */
-    _Atomic int tid;               /* of the thread; 0: it never ran */
-    clockid_t cpu_clock;           /* of the thread; before `tid` is set */
+    struct weft__thread system;    /* the thread, under its lock; nobody's: it never ran */
     void *thread;                  /* weft__this_thread() of that */
     uintptr_t stack_low, stack_end; /* of the thread; 0: not known */
     void *alternate_thread;        /* where it uses a stack for signal handlers; NULL: nowhere */

@@ -8,12 +8,12 @@
 #include "core/base/error.h"
 #include "core/base/mem.h"
 #include "core/base/shared.h"
+#include "core/debug/system.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/auxv.h>
 
 #define THREAD_STACK ((size_t)1 << 20)
 
@@ -145,7 +145,7 @@ static const void *library(void)
     Dl_info here, main_program;
 
     if (!dladdr(*(void **)(void *)&program, &here) ||
-        (dladdr((const void *)getauxval(AT_ENTRY), &main_program) &&
+        (dladdr(weft__system_program(), &main_program) &&
          here.dli_fbase == main_program.dli_fbase)) {
         return NULL;
     }

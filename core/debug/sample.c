@@ -9,105 +9,16 @@
 #include "core/base/clock.h"
 #include "core/base/shared.h"
 #include "core/debug/stack.h"
+#include "core/debug/system.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define ANSWER_NS 50000000 /* for the handler; then the thread is taken to be stuck in the kernel */
 #define ALTERNATE ((size_t)64 << 10)
-
-/* ---- what the system tells ---- */
-
-static ssize_t read_file(int tid, const char *name, char *text, size_t size)
-{
-    char path[64];
-    ssize_t n;
-    int fd;
-
-    (void)snprintf(path, sizeof path, "/proc/self/task/%d/%s", tid, name);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
-    }
-    n = read(fd, text, size - 1);
-    n = n < 0 ? -errno : n;
-    close(fd);
-    text[n < 0 ? 0 : n] = '\0';
-    return n;
-}
-
-/* "running", "-1 SP PC", or "NUMBER six arguments SP PC". */
-int weft__thread_look(int tid, struct weft__thread_state *ret)
-{
-    char text[256];
-    ssize_t n = read_file(tid, "syscall", text, sizeof text);
-    char *word, *rest;
-
-    if (n <= 0) {
-        return n < 0 ? (int)n : -ESRCH;
-    }
-    *ret = (struct weft__thread_state){ .on_cpu = text[0] == 'r', .call = -1 };
-    if (ret->on_cpu) {
-        return 0;
-    }
-    ret->call = strtol(text, &rest, 10);
-    while ((word = strsep(&rest, " \n"))) {
-        if (*word) {
-            ret->sp = ret->pc;
-            ret->pc = (uintptr_t)strtoull(word, NULL, 16);
-        }
-    }
-    return 0;
-}
-
-const char *weft__call_name(long number)
-{
-    static const struct {
-        long number;
-        const char *name;
-    } table[] = {
-#define CALL(name) { SYS_##name, #name },
-        CALL(read) CALL(write) CALL(readv) CALL(writev) CALL(pread64) CALL(pwrite64) CALL(close)
-            CALL(fsync) CALL(fdatasync) CALL(sync) CALL(nanosleep) CALL(clock_nanosleep) CALL(ppoll)
-                CALL(pselect6) CALL(epoll_pwait) CALL(connect) CALL(accept4)
-                    CALL(sendto) CALL(recvfrom) CALL(sendmsg) CALL(recvmsg) CALL(wait4) CALL(waitid)
-                        CALL(futex) CALL(flock) CALL(fcntl) CALL(ioctl) CALL(openat) CALL(fallocate)
-                            CALL(ftruncate) CALL(renameat2) CALL(unlinkat) CALL(getdents64)
-                                CALL(msync) CALL(munmap) CALL(madvise)
-                                    CALL(rt_sigtimedwait) CALL(msgrcv) CALL(splice)
-                                        CALL(sendfile) CALL(execve) CALL(getrandom)
-#ifdef SYS_open
-                                            CALL(open) CALL(stat) CALL(poll)
-                                                CALL(epoll_wait) CALL(rename) CALL(unlink)
-                                                    CALL(pause)
-#endif
-#ifdef SYS_accept /* not on i386 and s390x */
-                                                        CALL(accept)
-#endif
-#ifdef SYS_semtimedop
-                                                        CALL(semtimedop)
-#endif
-#ifdef SYS_mmap /* 32-bit ARM has mmap2 and _newselect alone */
-                                                        CALL(mmap)
-#endif
-#ifdef SYS_select
-                                                            CALL(select)
-#endif
-#undef CALL
-    };
-
-    for (size_t i = 0; i < WEFT__COUNT(table); i++) {
-        if (table[i].number == number) {
-            return table[i].name;
-        }
-    }
-    return NULL;
-}
 
 /* ---- the signal ---- */
 
@@ -159,7 +70,8 @@ int weft__sample_open(void)
 
     weft__stack_prime();
     sigfillset(&action.sa_mask);
-    for (int number = SIGRTMAX - 1; number > SIGRTMIN; number--) {
+    for (int n = 0; weft__system_signal(n); n++) {
+        int number = weft__system_signal(n);
         struct sigaction now;
 
         if (sigaction(number, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) &&
@@ -197,7 +109,7 @@ static bool ask(struct weft__observer *observer, uint64_t serial, struct weft__s
     asked.sample = ret;
     asked.right = false;
     atomic_store(&asked.state, ASKED);
-    if (syscall(SYS_tgkill, getpid(), atomic_load(&observer->tid), asked.number) < 0) {
+    if (weft__thread_kill(&observer->system, asked.number) < 0) {
         atomic_store(&asked.state, IDLE);
         return false;
     }
@@ -262,28 +174,21 @@ static void look_from_outside(struct weft__observer *observer,
             weft__stack_in_call(state->pc, state->sp, end_of_stack(observer, state->sp, top),
                                 ret->stack, WEFT__STACK_MAX, &ret->exact);
     }
-    if (state->call >= 0) {
-        const char *name = weft__call_name(state->call);
-
-        if (name) {
-            (void)snprintf(ret->what, sizeof ret->what, "%s", name);
-        } else {
-            (void)snprintf(ret->what, sizeof ret->what, "system call %ld", state->call);
-        }
-    }
+    _Static_assert(sizeof ret->what == sizeof state->what, "the same words");
+    memcpy(ret->what, state->what, sizeof ret->what);
 }
 
 bool weft__sample_take(struct weft__observer *observer, uint64_t serial, struct weft__sample *ret)
 {
     struct weft__thread_state state;
-    int r = weft__thread_look(atomic_load(&observer->tid), &state);
+    int r = weft__system_look(&observer->system, &state);
 
     memset(ret, 0, sizeof *ret);
     if (r == 0 && state.on_cpu && ask(observer, serial, ret)) {
         return true;
     }
     if (r < 0 || state.on_cpu) {
-        state = (struct weft__thread_state){ .call = -1 };
+        memset(&state, 0, sizeof state);
     }
     look_from_outside(observer, &state, ret);
     return atomic_load(&observer->serial) == serial;
@@ -291,9 +196,11 @@ bool weft__sample_take(struct weft__observer *observer, uint64_t serial, struct 
 
 /* ---- a stack for the handler ---- */
 
+/* Whole pages that end where the stack begins: OpenBSD makes a stack of those but the first, and
+ * kills who runs on anything else. */
 struct alternate {
     unsigned users;
-    _Alignas(16) char stack[ALTERNATE];
+    _Alignas(16) char stack[ALTERNATE - 16];
 };
 
 static pthread_key_t alternates; /* each thread's struct alternate, or NULL */
@@ -332,7 +239,7 @@ void weft__alternate_use(void)
     if (sigaltstack(NULL, &now) < 0 || !(now.ss_flags & SS_DISABLE)) {
         return;
     }
-    alternate = weft__alloc(NULL, sizeof *alternate);
+    alternate = weft__alloc_aligned((size_t)sysconf(_SC_PAGESIZE), sizeof *alternate);
     if (!alternate) {
         return;
     }

@@ -5,19 +5,6 @@
 
 #include "core/debug/observe.h"
 
-/* What the system tells of a thread. */
-struct weft__thread_state {
-    bool on_cpu; /* it runs, or would like to; else it is in a system call, or waits for memory */
-    long call;   /* its number; below 0: none */
-    uintptr_t sp, pc; /* while it is in one; 0: not known */
-};
-
-/* Reads that; 0 or a negative errno. */
-int weft__thread_look(int tid, struct weft__thread_state *ret);
-
-/* The name of a system call, or NULL for one that is not likely to block. */
-const char *weft__call_name(long number);
-
 /* The signal that asks for samples; 0: none. */
 int weft__sample_signal(void);
 

@@ -14,11 +14,9 @@
 #include "core/base/mem.h"
 #include "core/debug/observe.h"
 #include "core/debug/places.h"
+#include "core/debug/system.h"
 
 #include <string.h>
-#include <sys/uio.h>
-#include <ucontext.h>
-#include <unistd.h>
 #include <unwind.h>
 
 #define COPY_MAX 65536 /* bytes of a stack that are looked at */
@@ -61,34 +59,9 @@ __attribute__((noinline)) uint32_t weft__stack_here(const void **ret_addresses, 
     return walk.count;
 }
 
-/* Where a signal has interrupted its thread; 0: not known on this machine. */
-static uintptr_t place_of(const void *context)
-{
-    const ucontext_t *c = context;
-
-    (void)c;
-#if defined(__x86_64__)
-    return (uintptr_t)c->uc_mcontext.gregs[REG_RIP];
-#elif defined(__aarch64__)
-    return (uintptr_t)c->uc_mcontext.pc;
-#elif defined(__i386__)
-    return (uintptr_t)c->uc_mcontext.gregs[REG_EIP];
-#elif defined(__arm__)
-    return (uintptr_t)c->uc_mcontext.arm_pc;
-#elif defined(__riscv)
-    return (uintptr_t)c->uc_mcontext.__gregs[0];
-#elif defined(__powerpc64__)
-    return (uintptr_t)c->uc_mcontext.gp_regs[32];
-#elif defined(__s390x__)
-    return (uintptr_t)c->uc_mcontext.psw.addr;
-#else
-    return 0;
-#endif
-}
-
 uint32_t weft__stack_interrupted(const void *context, const void **ret_addresses, uint32_t max)
 {
-    struct walk walk = { .addresses = ret_addresses, .max = max, .until = place_of(context) };
+    struct walk walk = { .addresses = ret_addresses, .max = max, .until = weft__system_place(context) };
     uintptr_t place = walk.until;
 
     _Unwind_Backtrace(step, &walk);
@@ -106,24 +79,6 @@ void weft__stack_prime(void)
 }
 
 /* ---- others' ---- */
-
-size_t weft__peek(void *to, const void *from, size_t size)
-{
-    struct iovec here = { to, size }, pages[COPY_MAX / 4096 + 1];
-    uintptr_t at = (uintptr_t)from, end = at + size;
-    unsigned long count = 0;
-    ssize_t n;
-
-    for (; at < end && count < WEFT__COUNT(pages); count++) { /* each is read as a whole, or not */
-        uintptr_t next = (at | 4095) + 1;
-
-        next = next < end ? next : end;
-        pages[count] = (struct iovec){ (void *)at, next - at };
-        at = next;
-    }
-    n = process_vm_readv(getpid(), &here, 1, pages, count, 0);
-    return n < 0 ? 0 : (size_t)n;
-}
 
 /* A copy of the lower end of a stack. */
 struct copy {

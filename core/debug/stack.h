@@ -29,4 +29,7 @@ uint32_t weft__stack_in_call(uintptr_t pc, uintptr_t sp, uintptr_t top, const vo
 /* Copies memory of this process that may not be there, or may change meanwhile; how much it got. */
 size_t weft__peek(void *to, const void *from, size_t size);
 
+/* The way that every system has, by which the former goes where there is no better one. */
+size_t weft__peek_by_pipe(void *to, const void *from, size_t size);
+
 #endif

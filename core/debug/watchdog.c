@@ -15,9 +15,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #define TICKS 5                     /* looks within the shortest limit */
 #define TICK_LEAST 1000000          /* ns */
@@ -38,13 +35,6 @@ static struct {
 } dog = { .lock = PTHREAD_MUTEX_INITIALIZER };
 WEFT__OPENS_IN_CHILD(dog.lock)
 
-static int64_t cpu_time(const struct weft__observer *observer)
-{
-    struct timespec t;
-
-    return clock_gettime(observer->cpu_clock, &t) < 0 ? 0 : t.tv_sec * WEFT__SECOND + t.tv_nsec;
-}
-
 /* A turn that was not there at the last look. */
 static void begin(struct weft__observer *observer, uint64_t serial, int64_t now)
 {
@@ -54,7 +44,7 @@ static void begin(struct weft__observer *observer, uint64_t serial, int64_t now)
     stall->serial = serial;
     stall->began = clock > dog.looked ? clock : dog.looked;
     stall->seen = now;
-    stall->cpu = cpu_time(observer);
+    stall->cpu = weft__thread_cpu_time(&observer->system);
     stall->told = 0;
     stall->count = 0;
 }
@@ -242,7 +232,7 @@ void weft__stall_ends(struct weft__observer *observer)
 static bool has_worked(const struct weft__observer *observer, int64_t now)
 {
     int64_t seen = now - observer->stall.seen;
-    int64_t worked = cpu_time(observer) - observer->stall.cpu;
+    int64_t worked = weft__thread_cpu_time(&observer->system) - observer->stall.cpu;
 
     return worked * 4 >= seen || worked >= observer->words.slow_ns;
 }
@@ -255,7 +245,7 @@ static void take_sample(struct weft__observer *observer, int64_t now)
     bool late = now - stall->began > 8 * observer->words.slow_ns;
 
     if (!weft__sample_take(observer, stall->serial, sample) ||
-        (!sample->what[0] && !has_worked(observer, now)) || (!sample->stack_count && !late)) {
+        (!sample->what[0] && !has_worked(observer, now)) || (!sample->stack_count && !sample->what[0] && !late)) {
         return; /* the next look may tell more */
     }
     sample->after = now - stall->began;
@@ -275,7 +265,7 @@ static void look(struct weft__observer *observer, int64_t now, bool overslept)
     uint64_t serial = atomic_load_explicit(&observer->serial, memory_order_acquire);
     int64_t elapsed;
 
-    if (!(serial & 1) || atomic_load(&observer->allowed) || !atomic_load(&observer->tid)) {
+    if (!(serial & 1) || atomic_load(&observer->allowed) || !observer->system.number) {
         stall->serial = 0;
         return;
     }
@@ -441,34 +431,14 @@ void weft__watchdog_set(struct weft__observer *observer, const struct weft__debu
     pthread_mutex_unlock(&dog.lock);
 }
 
-/* Between which addresses the thread's own stack lies. */
-static void find_stack(struct weft__observer *observer)
-{
-    pthread_attr_t attributes;
-    void *low = NULL;
-    size_t size = 0;
-
-    observer->stack_low = observer->stack_end = 0;
-    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
-        if (pthread_attr_getstack(&attributes, &low, &size) == 0) {
-            observer->stack_low = (uintptr_t)low;
-            observer->stack_end = (uintptr_t)low + size;
-        }
-        pthread_attr_destroy(&attributes);
-    }
-}
-
 void weft__watchdog_thread(struct weft__observer *observer)
 {
     pthread_mutex_lock(&dog.lock);
     observer->thread = weft__this_thread();
-    if (pthread_getcpuclockid(pthread_self(), &observer->cpu_clock) != 0) {
-        observer->cpu_clock = CLOCK_PROCESS_CPUTIME_ID;
-    }
-    atomic_store(&observer->tid, (int)syscall(SYS_gettid));
+    weft__thread_here(&observer->system);
     observer->stall.serial = 0;
     if (observer->watched) {
-        find_stack(observer);
+        weft__thread_stack(&observer->stack_low, &observer->stack_end);
     }
     pthread_mutex_unlock(&dog.lock);
     if (observer->watched && !observer->alternate_thread) {
