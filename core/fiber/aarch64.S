@@ -60,11 +60,11 @@
     str     x10, [sp, #160]
     mov     x11, sp
     str     x11, [x0, #SP]
-    cbz     x9, .Lnew
+    cbz     x9, LOCAL(new)
 
     /* x9: the context; x10: fpcr now.  Until sp changes, the CFI describes whatever is saved at sp,
      * which is complete; from there on the fiber that goes on. */
-.Lresume:
+LOCAL(resume):
     ldp     x29, x30, [x9]
     ldp     x19, x20, [x9, #16]
     ldp     x21, x22, [x9, #32]
@@ -77,8 +77,8 @@
     ldp     d14, d15, [x9, #144]
     ldr     x11, [x9, #160]
     cmp     x10, x11
-    b.ne    .Lfpcr
-.Lleave:
+    b.ne    LOCAL(fpcr)
+LOCAL(leave):
     .cfi_remember_state
     add     sp, x9, #FRAME
     .cfi_def_cfa sp, 0
@@ -104,14 +104,14 @@
     .cfi_same_value d15
     ret
     .cfi_restore_state
-.Lfpcr:
+LOCAL(fpcr):
     msr     fpcr, x11
-    b       .Lleave
+    b       LOCAL(leave)
 
-.Lnew:
+LOCAL(new):
     mov     x19, x2             /* survives entry: the fiber that it returns may be new, too */
     mov     x0, x1
-.Lbegin:
+LOCAL(begin):
     .cfi_remember_state
     .cfi_undefined x30          /* nobody called what follows: unwinding ends here, */
     ldr     x9, [x0, #TOP]
@@ -121,11 +121,11 @@
     msr     fpcr, xzr           /* what a process begins with */
     blr     x19
     ldr     x9, [x0, #SP]
-    cbz     x9, .Lbegin
+    cbz     x9, LOCAL(begin)
     mov     sp, x9
     .cfi_restore_state
     mrs     x10, fpcr
-    b       .Lresume
+    b       LOCAL(resume)
     .cfi_endproc
     end_function weft__fiber_swap
 

@@ -46,12 +46,12 @@
     .cfi_rel_offset %r15, 8
     movq    %rsp, SP(%rdi)
     testq   %rax, %rax
-    jz      .Lnew
+    jz      LOCAL(new)
     movzwl  4(%rsp), %ecx
 
     /* rax: the context; cx: the x87 control word now.  Until rsp changes, the CFI describes
      * whatever is saved at rsp, which is complete; from there on the fiber that goes on. */
-.Lresume:
+LOCAL(resume):
     movq    48(%rax), %rbp
     movq    40(%rax), %rbx
     movq    32(%rax), %r12
@@ -60,8 +60,8 @@
     movq    8(%rax), %r15
     ldmxcsr (%rax)
     cmpw    4(%rax), %cx
-    jne     .Lx87
-.Lleave:
+    jne     LOCAL(x87)
+LOCAL(leave):
     .cfi_remember_state
     leaq    56(%rax), %rsp
     .cfi_adjust_cfa_offset -56
@@ -73,31 +73,31 @@
     .cfi_same_value %r15
     ret
     .cfi_restore_state
-.Lx87:
+LOCAL(x87):
     fldcw   4(%rax)
-    jmp     .Lleave
+    jmp     LOCAL(leave)
 
-.Lnew:
+LOCAL(new):
     movq    %rdx, %rbx          /* survives entry: the fiber that it returns may be new, too */
     movq    %rsi, %rdi
-.Lbegin:
+LOCAL(begin):
     .cfi_remember_state
     .cfi_undefined %rip         /* nobody called what follows: unwinding ends here, */
     movq    TOP(%rdi), %rsp
     .cfi_def_cfa %rsp, 0
     xorl    %ebp, %ebp          /* and so do walks along frame pointers */
-    ldmxcsr .Lcontrol(%rip)
-    fldcw   .Lcontrol + 4(%rip)
+    ldmxcsr LOCAL(control)(%rip)
+    fldcw   LOCAL(control) + 4(%rip)
     call    *%rbx
     movq    %rax, %rdi
     movq    SP(%rdi), %rax
     testq   %rax, %rax
-    jz      .Lbegin
+    jz      LOCAL(begin)
     movq    %rax, %rsp
     .cfi_restore_state
     fldcw   4(%rax)
     movzwl  4(%rax), %ecx
-    jmp     .Lresume
+    jmp     LOCAL(resume)
     .cfi_endproc
     end_function weft__fiber_swap
 
@@ -108,7 +108,7 @@
     .section .rodata.cst8, "aM", @progbits, 8
 #endif
     .p2align 3
-.Lcontrol:
+LOCAL(control):
     .long   0x1f80
     .long   0x37f
 
