@@ -186,6 +186,14 @@ static int poller_close(void *be)
     return 0;
 }
 
+/* Who waits to read asks for out-of-band data, too, which not every system tells of. */
+static bool can_be_asked(uint32_t events)
+{
+    uint32_t beside = events & WEFT_READABLE ? WEFT_PRIORITY : 0u;
+
+    return (events & ~((uint32_t)ASKABLE | beside)) == 0;
+}
+
 /* A filter on a file tells where the file ends, not that reading would wait. */
 static bool is_always_ready(int fd)
 {
@@ -198,7 +206,7 @@ static int poller_watch(void *be, void *watch, int fd, uint32_t events, uint64_t
 {
     kqueue_watch *watched = watch;
 
-    if (events & ~(uint32_t)ASKABLE) {
+    if (!can_be_asked(events)) {
         return -EINVAL;
     }
     if (is_always_ready(fd)) {
@@ -219,7 +227,7 @@ static int poller_rewatch(void *be, void *watch, uint32_t events)
 {
     kqueue_watch *watched = watch;
 
-    if (events & ~(uint32_t)ASKABLE) {
+    if (!can_be_asked(events)) {
         return -EINVAL;
     }
     int r = apply(be, watched, watched->events, events);
