@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+#include <weft/io.h>
 
 _Static_assert(sizeof(void *) != 8 || sizeof(weft_process_options) == 144, "the public size");
 
@@ -95,18 +96,19 @@ static bool has_target(const struct weft__spawn *spawn, int to)
     return false;
 }
 
-/* A pipe: the child's end goes into the plan, ours, which does not block, into the process. */
+/* A pipe: the child's end, which blocks, goes into the plan, ours into the process. */
 static int open_pipe(struct plan *plan, struct weft_process *process, int which)
 {
     int ends[2], ours = which == 0;
+    int r = weft_pipe(ends);
 
-    if (WEFT__SYS(pipe2(ends, O_CLOEXEC)) < 0) {
-        return weft__detail(-errno, "cannot make a pipe for '%s': %s", plan->spawn.file,
-                            weft_strerror(-errno));
+    if (r < 0) {
+        return weft__detail(r, "cannot make a pipe for '%s': %s", plan->spawn.file,
+                            weft_strerror(r));
     }
     process->pipes[which] = ends[ours];
     plan->theirs[which] = ends[!ours];
-    if (WEFT__SYS(fcntl(ends[ours], F_SETFL, O_NONBLOCK)) < 0) {
+    if (WEFT__SYS(fcntl(ends[!ours], F_SETFL, 0)) < 0) {
         return -errno;
     }
     add_fd(&plan->spawn, ends[!ours], which);
@@ -189,7 +191,7 @@ static int plan_fds(struct plan *plan, struct weft_process *process,
 
     plan->spawn.fds = plan->room;
     plan->spawn.highest = 2;
-    plan->spawn.fds_max = (int)sysconf(_SC_OPEN_MAX);
+    plan->spawn.fds_max = getdtablesize();
     if (count > WEFT__COUNT(plan->room)) {
         plan->more = weft__alloc_zeroed(count, sizeof *plan->more);
         if (!plan->more) {

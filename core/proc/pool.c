@@ -9,9 +9,11 @@
 #include "core/base/shared.h"
 #include "core/proc/pool_frame.h"
 #include "core/proc/process.h"
+#include "core/proc/program.h"
 #include "core/sched/fdwait.h"
 #include "core/thread/executor.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -19,6 +21,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <weft/io.h>
 #include <weft/process_pool.h>
 #include <weft/scope.h>
 
@@ -135,29 +138,24 @@ static int take_slot(struct weft_process_pool *pool, struct weft__task *task,
 
 /* ---- workers ---- */
 
-/* This program's file; by a name of the kernel's where it was removed or replaced meanwhile. */
-static const char *this_program(char *path, size_t size)
+/* The file of a worker that is this program. */
+static int own_file(char *path, size_t size, const char **ret_file)
 {
-    ssize_t n = readlink("/proc/self/exe", path, size - 1);
-
-    if (n > 0) {
-        path[n] = '\0';
-        if (access(path, X_OK) == 0) {
-            return path;
-        }
-    }
-    return "/proc/self/exe";
+    *ret_file = weft__program_file(path, size);
+    return *ret_file ? 0 :
+                       weft__words(-EOPNOTSUPP, "the system does not tell which file this program "
+                                                "is: name a worker (.argv)");
 }
 
 static int spawn(struct weft_process_pool *pool, int theirs, struct weft_process **ret_process)
 {
     static const int as[] = { WEFT__POOL_FD };
-    const char *const self[] = { program_invocation_short_name, NULL };
+    const char *const self[] = { weft__program_name(), NULL };
     char path[PATH_MAX];
     weft_process_options options = { 0 };
     const char **add;
     size_t count = 0;
-    int r;
+    int r = 0;
 
     if (pool->options.process) {
         options = *pool->options.process;
@@ -180,10 +178,11 @@ static int spawn(struct weft_process_pool *pool, int theirs, struct weft_process
     options.pass_fds_as = as;
     options.pass_fds_count = 1;
     if (!pool->options.argv && !options.executable) {
-        options.executable = this_program(path, sizeof path);
+        r = own_file(path, sizeof path, &options.executable);
     }
-    r = weft_create_subprocess_exec(pool->options.argv ? pool->options.argv : self, &options,
-                                    ret_process);
+    r = r < 0 ? r :
+                weft_create_subprocess_exec(pool->options.argv ? pool->options.argv : self,
+                                            &options, ret_process);
     weft__free(add);
     return r;
 }
@@ -200,10 +199,12 @@ static int begin_worker(struct weft_process_pool *pool, struct slot *slot)
         weft__process_expect(slot->process, true);
         return 0;
     }
-    if (WEFT__SYS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) < 0) {
-        return -errno;
+    r = weft_socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+    if (r < 0) {
+        return r;
     }
-    r = spawn(pool, ends[1], &slot->process);
+    r = WEFT__SYS(fcntl(ends[1], F_SETFL, 0)) < 0 ? -errno : 0; /* the worker waits */
+    r = r < 0 ? r : spawn(pool, ends[1], &slot->process);
     close(ends[1]);
     if (r < 0) {
         close(ends[0]);

@@ -241,11 +241,7 @@ pid_t weft_process_pid(const weft_process *process)
 
 int weft__process_signal(const struct weft_process *process, int signum)
 {
-    if (process->pidfd >= 0) {
-        return weft__pidfd_signal(process->pidfd, signum);
-    }
-    /* Its number is its own until it was reaped, which happens in this thread. */
-    return kill(process->pid, signum) < 0 ? -errno : 0;
+    return weft__pidfd_signal(process->pidfd, process->pid, signum);
 }
 
 /* Whether there is somebody to send a signal to. */

@@ -4,28 +4,16 @@
 
 #include "core/base/error.h"
 #include "core/base/mem.h"
+#include "core/proc/child.h"
 #include "core/proc/pidfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#ifndef CLONE_PIDFD
-#define CLONE_PIDFD 0x00001000
-#endif
-
-/* Thread sanitizer wraps the public name, and takes the child for one with memory of its own. */
-#ifdef __GLIBC__
-extern int __clone(int (*run)(void *arg), void *stack, int flags, void *arg, ...);
-#else
-#define __clone clone
-#endif
-
-#define CHILD_STACK (64 * 1024) /* bytes; signals are blocked, and preexec runs elsewhere */
+#include <weft/io.h>
 
 atomic_uint weft__proc_lacks;
 
@@ -67,7 +55,7 @@ static void plan_signals(struct weft__spawn *spawn, const sigset_t *mask)
     }
     spawn->mask = *mask;
     sigemptyset(&spawn->caught);
-    for (int signum = 1; signum < NSIG; signum++) {
+    for (int signum = 1; signum <= weft__child_signals; signum++) {
         if (sigaction(signum, NULL, &action) == 0 &&
             ((action.sa_flags & SA_SIGINFO) ||
              (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN))) {
@@ -76,8 +64,7 @@ static void plan_signals(struct weft__spawn *spawn, const sigset_t *mask)
     }
 }
 
-/* A child that is a copy of this process. */
-static pid_t copy_process(struct weft__spawn *spawn)
+pid_t weft__spawn_copy(struct weft__spawn *spawn)
 {
     pid_t pid = WEFT__SYS(fork());
 
@@ -85,23 +72,6 @@ static pid_t copy_process(struct weft__spawn *spawn)
         _exit(weft__spawn_child(spawn));
     }
     return pid;
-}
-
-/* A child in our own memory.  Returns its pid, or -1 with errno. */
-static pid_t borrow_process(struct weft__spawn *spawn, char *stack, int *ret_pidfd)
-{
-    int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
-    char *top = stack + CHILD_STACK;
-    pid_t pid = -1;
-
-    if (!weft__proc_without(WEFT__NO_PIDFD)) {
-        pid = WEFT__SYS(__clone(weft__spawn_child, top, flags | CLONE_PIDFD, spawn, ret_pidfd));
-        if (pid >= 0 || errno != EINVAL) {
-            return pid;
-        }
-    }
-    *ret_pidfd = -1;
-    return WEFT__SYS(__clone(weft__spawn_child, top, flags, spawn));
 }
 
 static bool needs_copy(const struct weft__spawn *spawn)
@@ -118,7 +88,7 @@ static pid_t begin(struct weft__spawn *spawn, char *stack, int *ret_pidfd)
 
     be_calm(&calm);
     plan_signals(spawn, &calm.mask);
-    pid = stack ? borrow_process(spawn, stack, ret_pidfd) : copy_process(spawn);
+    pid = weft__child_begin(spawn, stack, ret_pidfd);
     saved = errno;
     be_calm_no_more(&calm);
     errno = saved;
@@ -244,6 +214,17 @@ static int start(struct weft__spawn *spawn, char *stack, int *report, pid_t *ret
     return 0;
 }
 
+/* The pipe for what fails in a child that is a copy; we wait for it. */
+static int open_report(int report[2])
+{
+    int r = weft_pipe(report);
+
+    if (r == 0 && WEFT__SYS(fcntl(report[0], F_SETFL, 0)) < 0) {
+        r = -errno;
+    }
+    return r < 0 ? start_error(r) : 0;
+}
+
 int weft__spawn(struct weft__spawn *spawn, pid_t *ret_pid, int *ret_pidfd)
 {
     int report[2] = { -1, -1 };
@@ -251,11 +232,11 @@ int weft__spawn(struct weft__spawn *spawn, pid_t *ret_pid, int *ret_pidfd)
     int r = 0;
 
     if (!needs_copy(spawn)) {
-        stack = weft__alloc_aligned(64, CHILD_STACK);
+        stack = weft__alloc_aligned(64, WEFT__CHILD_STACK);
         r = stack ? 0 : -ENOMEM;
     }
-    if (r == 0 && (!stack || memory != SHARED) && WEFT__SYS(pipe2(report, O_CLOEXEC)) < 0) {
-        r = start_error(-errno);
+    if (r == 0 && (!stack || memory != SHARED)) {
+        r = open_report(report);
     }
     if (r == 0) {
         spawn->report = report[1];

@@ -8,7 +8,8 @@
  *
  * The child may call nothing but the kernel: it shares the parent's memory, and its thread-local
  * words, with a library that may be in the middle of anything.  Under an emulator that makes a copy
- * of it, and for `preexec`, which wants one, what failed comes through a pipe. */
+ * of it, for `preexec`, which wants one, and on systems without clone(2), what failed comes through
+ * a pipe that exec closes.  What differs between systems is in core/proc/child.h. */
 #ifndef WEFT_CORE_SPAWN_H
 #define WEFT_CORE_SPAWN_H
 
@@ -77,16 +78,20 @@ enum weft__proc_lacks {
     WEFT__NO_PIDFD_WAIT = 1u << 4, /* there are pidfds, but they cannot be waited for */
 };
 extern atomic_uint weft__proc_lacks WEFT__HIDDEN; /* keepers look at it, too */
+extern const unsigned weft__child_lacks WEFT__HIDDEN; /* what the system lacks (child.h) */
 
 /* Whether this one is to be done without; valgrind does not know the newer calls. */
 static inline bool weft__proc_without(unsigned what)
 {
-    return weft__proc_lacks & what ||
+    return (weft__proc_lacks | weft__child_lacks) & what ||
            (what & (WEFT__NO_PIDFD | WEFT__NO_CLOSE_RANGE) && weft__valgrind());
 }
 
 /* In spawn_child.c: the child, from its first step to exec or its end. */
 int weft__spawn_child(void *spawn);
+
+/* In spawn.c: a child that is a copy of this process.  Its pid, or -1 with errno. */
+pid_t weft__spawn_copy(struct weft__spawn *spawn);
 
 /* Starts it.  0, and the child runs the program; *ret_pidfd is -1 where there are none.  Else the
  * error, with words when it is the child's, and no child is left. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Process descriptors. */
+ * Process descriptors as Linux has them, which the C library may not know yet. */
 #include "core/proc/pidfd.h"
 
 #include "core/base/mem.h"
@@ -49,8 +49,12 @@ void weft__pidfd_close(int pidfd)
     (void)syscall(SYS_close, pidfd);
 }
 
-int weft__pidfd_signal(int pidfd, int signum)
+int weft__pidfd_signal(int pidfd, pid_t pid, int signum)
 {
+    if (pidfd < 0) {
+        /* Its number is its own until it was reaped, which happens in this thread. */
+        return kill(pid, signum) < 0 ? -errno : 0;
+    }
     return syscall(SYS_pidfd_send_signal, pidfd, signum, NULL, 0u) < 0 ? -errno : 0;
 }
 
