@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * The end of processes: freed, left behind, taken by others, forked over. */
+#include "core/proc/pidfd.h"
 #include "core/proc/spawn.h"
 #include "tests/task/process.h"
 #include "tests/task/thread.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -310,6 +312,63 @@ IN_TASK(children_of_others_are_left_alone)
     EQUAL(WEXITSTATUS(status), 11);
 }
 
+/* Descriptors of processes. */
+
+static pid_t exits_with(int status)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        _exit(status);
+    }
+    return pid;
+}
+
+static bool is_readable(int fd)
+{
+    struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+
+    return poll(&pollfd, 1, 0) == 1;
+}
+
+/* Some systems do not watch what has ended any more. */
+ALONE(a_child_that_has_ended_before_it_is_watched_is_seen_at_once)
+{
+    pid_t pid = exits_with(7);
+    siginfo_t info;
+    int fd;
+
+    EQUAL(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    fd = weft__pidfd_open(pid);
+    CHECK(fd >= 0 || weft__proc_without(WEFT__NO_PIDFD));
+    CHECK(fd < 0 || is_readable(fd));
+    CHECK(fd < 0 || fcntl(fd, F_GETFD) == FD_CLOEXEC);
+    weft__pidfd_await(fd, pid);
+    EQUAL(weft__pidfd_signal(fd, pid, SIGTERM), 0); /* nobody has reaped it */
+    EQUAL(weft__pidfd_reap(fd, pid), 7);
+    if (fd >= 0) {
+        EQUAL(weft__pidfd_signal(fd, pid, 0), -ESRCH);
+        weft__pidfd_close(fd);
+    }
+}
+
+ALONE(a_signal_for_a_child_that_was_reaped_reaches_nobody)
+{
+    pid_t early = exits_with(1), late = exits_with(2);
+    int status, fd = weft__pidfd_open(late);
+
+    EQUAL(waitpid(early, &status, 0), early);
+    EQUAL(waitpid(late, &status, 0), late);
+    EQUAL(weft__pidfd_signal(-1, early, 0), -ESRCH);
+    EQUAL(weft__pidfd_signal(fd, late, SIGTERM), -ESRCH);
+    if (fd >= 0) {
+        int r = weft__pidfd_reap(fd, late);
+
+        CHECK(r == 2 || r == -ECHILD); /* the kernel may not tell */
+        weft__pidfd_close(fd);
+    }
+}
+
 /* fork. */
 
 static int uses_the_parents(void)
@@ -493,6 +552,8 @@ static CU_TestInfo tests[] = {
     TEST(a_status_that_another_library_took_is_recovered),
     TEST(children_that_nobody_may_wait_for_end_all_the_same),
     TEST(children_of_others_are_left_alone),
+    TEST(a_child_that_has_ended_before_it_is_watched_is_seen_at_once),
+    TEST(a_signal_for_a_child_that_was_reaped_reaches_nobody),
     TEST(a_forked_child_cannot_touch_the_parents_children),
     TEST(a_process_is_its_loops),
     TEST(several_threads_start_programs_at_once),

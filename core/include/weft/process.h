@@ -17,12 +17,12 @@
  * descriptor but 0, 1, 2 and those that the options name, whatever other libraries have left open.
  * Standard input, output and error are the caller's own unless the options say otherwise.
  *
- * weft watches each child by a descriptor of its own (pidfd) and never touches SIGCHLD, nor
- * children that others have begun.  A library that reaps every child of the process (libev's
- * default loop, a SIGCHLD that is ignored) takes the status away: from Linux 6.15 on weft has it
- * all the same, before that it reads -ECHILD.  Where there are no pidfds, and on a backend with
- * virtual time, a thread waits for each child.  Virtual time does not jump while a child runs that
- * was not detached, but goes as fast as the real one.
+ * weft watches each child by a descriptor of its own (a pidfd; on the BSDs and macOS a kqueue) and
+ * never touches SIGCHLD, nor children that others have begun.  A library that reaps every child of
+ * the process (libev's default loop, a SIGCHLD that is ignored) takes the status away: from Linux
+ * 6.15 on, and by kqueue, weft has it all the same, before that it reads -ECHILD.  Where there is
+ * no such descriptor, and on a backend with virtual time, a thread waits for each child.  Virtual
+ * time does not jump while a child runs that was not detached, but goes as fast as the real one.
  *
  * A process belongs to the loop that runs in the thread which made it; its calls are for that
  * thread.  It is a plain pointer with holds: after the last weft_process_free() it must not be
@@ -101,7 +101,8 @@ typedef struct weft_process_options {
  *  -EINVAL, -EPERM no loop runs in this thread, -ECHILD after a fork.
  *
  *  Not a cancellation point: it does not wait for anything but the start itself.  Cost: that of
- *  posix_spawn(3), some 100 microseconds, in which the loop does nothing else.
+ *  posix_spawn(3), some 100 microseconds, in which the loop does nothing else; but for Linux that
+ *  of fork(2), which is more the more memory this process has.
  *  Source: asyncio.create_subprocess_exec(). */
 WEFT_API WEFT_MUST_USE int weft_create_subprocess_exec(const char *const argv[],
                                                        const weft_process_options *options,

@@ -39,7 +39,8 @@ typedef struct weft_process_pool_options {
     unsigned max_workers;         /* 0: as many as CPUs that the process may use */
     unsigned max_tasks_per_child; /* requests that a worker does before it is replaced; 0: any */
     size_t max_reply;             /* bytes; 0: 64 MiB */
-    const char *const *argv;      /* the worker; NULL: this program, with its name alone */
+    const char *const *argv;      /* the worker; NULL: this program, with its name alone, which
+                                     OpenBSD cannot run (-EOPNOTSUPP) */
     const weft_process_options *process; /* how it is started (but for pass_fds); or NULL */
     void *reserved[4];            /* zero */
 } weft_process_pool_options;

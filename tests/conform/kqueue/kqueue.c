@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: MIT
- * kqueue(2) by means of epoll(7), as far as backends/kqueue goes: the backend's own steps can be
- * tested so, not what a BSD kernel makes of them.
+ * kqueue(2) by means of epoll(7), as far as backends/kqueue and core/proc go: their own steps can
+ * be tested so, not what a BSD kernel makes of them.
+ *
+ * A queue that is asked for the end of a process becomes that process's pidfd, and nothing else.
+ * As on macOS and NetBSD a process that has ended is not taken.
  *
  * One epoll registration stands for all filters of a descriptor, which are edge-triggered
  * (EV_CLEAR) all or none.  A queue that was inherited by a child is not one there. */
 #include <sys/event.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define QUEUES 1024
@@ -27,7 +34,8 @@ struct note {
 /* By the queue's descriptor; never unmapped, for nobody tells of a close. */
 static struct queue {
     pid_t owner;
-    void *udata; /* the wake's */
+    pid_t process; /* whose end it waits for; 0: it is a queue of descriptors */
+    void *udata; /* the wake's, or the process's */
     struct note notes[DESCRIPTORS];
 } * queues[QUEUES];
 
@@ -163,6 +171,58 @@ static int report(const struct queue *queue, const struct epoll_event *from, str
     return n;
 }
 
+/* ---- processes ---- */
+
+static int change_process(int kq, struct queue *queue, const struct kevent *change)
+{
+    int fd = (int)syscall(SYS_pidfd_open, (pid_t)change->ident, 0u), r;
+    struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+
+    if (fd < 0) {
+        return -1;
+    }
+    r = poll(&pollfd, 1, 0) > 0 ? fail(ESRCH) : dup3(fd, kq, O_CLOEXEC);
+    close(fd);
+    if (r >= 0) {
+        queue->process = (pid_t)change->ident;
+        queue->udata = change->udata;
+    }
+    return r < 0 ? -1 : 0;
+}
+
+/* How a process has ended that may have been reaped, as wait(2) has it; -1: this kernel does not
+ * tell (before Linux 6.15). */
+static int status_of(int pidfd, pid_t pid)
+{
+    struct {
+        uint64_t mask, cgroup;
+        uint32_t numbers[11];
+        int32_t status;
+    } info = { .mask = 1u << 3 };
+    siginfo_t end;
+
+    if (waitid(P_PID, (id_t)pid, &end, WEXITED | WNOHANG | WNOWAIT) == 0) {
+        return end.si_code == CLD_EXITED ? end.si_status << 8 : end.si_status;
+    }
+    return ioctl(pidfd, (int)_IOWR(0xff, 11, info), &info) == 0 && info.mask & 1u << 3 ?
+               info.status :
+               -1;
+}
+
+static int report_process(int kq, const struct queue *queue, struct kevent *event)
+{
+    struct pollfd pollfd = { .fd = kq, .events = POLLIN };
+    int status;
+
+    if (poll(&pollfd, 1, 0) <= 0) {
+        return 0;
+    }
+    status = status_of(kq, queue->process);
+    EV_SET(event, (uintptr_t)queue->process, EVFILT_PROC, EV_EOF, NOTE_EXIT, status,
+           (uintptr_t)queue->udata);
+    return status >= 0;
+}
+
 int kevent(int kq, const struct kevent *changes, int change_count, struct kevent *events, int max,
            const struct timespec *timeout)
 {
@@ -175,14 +235,15 @@ int kevent(int kq, const struct kevent *changes, int change_count, struct kevent
     }
     for (int i = 0; i < change_count; i++) {
         r = changes[i].filter == EVFILT_USER ? change_user(kq, queue, &changes[i]) :
+            changes[i].filter == EVFILT_PROC ? change_process(kq, queue, &changes[i]) :
             changes[i].ident >= DESCRIPTORS  ? fail(EBADF) :
                                                change_note(kq, queue, &changes[i]);
         if (r < 0) {
             return -1;
         }
     }
-    if (max == 0) {
-        return 0;
+    if (max == 0 || queue->process) {
+        return max > 0 ? report_process(kq, queue, events) : 0;
     }
     r = ppoll(&(struct pollfd){ .fd = kq, .events = POLLIN }, 1, timeout, NULL);
     r = r <= 0 ? r : epoll_wait(kq, ready, most ? most : 1, 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * As much of kqueue(2) as backends/kqueue uses, so that it compiles on Linux; kqueue.c beside this
- * folder does it with epoll.  Names and order of members are FreeBSD's, numbers are our own. */
+ * As much of kqueue(2) as backends/kqueue and core/proc use, so that they compile on Linux;
+ * kqueue.c beside this folder does it with epoll.  Names and order of members are FreeBSD's,
+ * numbers are our own. */
 #ifndef WEFT_TEST_SYS_EVENT_H
 #define WEFT_TEST_SYS_EVENT_H
 
@@ -17,6 +18,9 @@
 #define EVFILT_EXCEPT (-15)
 #define NOTE_OOB 0x2u
 #endif
+
+#define EVFILT_PROC (-5)
+#define NOTE_EXIT 0x80000000u
 
 #define EV_ADD 0x0001
 #define EV_DELETE 0x0002
