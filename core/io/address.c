@@ -13,8 +13,19 @@
 #include <string.h>
 #include <sys/un.h>
 
-_Static_assert(sizeof(weft_address) == 144, "the public size");
+_Static_assert(sizeof(weft_address) == 16 + sizeof(struct sockaddr_storage), "the public size");
+_Static_assert(sizeof(struct sockaddr_storage) >= 128, "it fits into it");
 _Static_assert(sizeof(struct sockaddr_un) <= 128, "it fits");
+
+/* Where an address says itself how long it is (the BSDs, macOS), as their calls want it. */
+static void tell_length(weft_address *address)
+{
+#ifdef SIN6_LEN
+    address->sockaddr.sa_len = (uint8_t)address->length;
+#else
+    (void)address;
+#endif
+}
 
 /* The number of the interface behind a '%': its name or the number itself. */
 static int scope_of(const char *name, uint32_t *ret_scope)
@@ -56,6 +67,7 @@ static int parse_ip6(const char *host, int port, weft_address *ret_address)
     if (r == 0) {
         *ret_address = (weft_address){ .family = AF_INET6, .length = sizeof in6 };
         memcpy(ret_address->bytes, &in6, sizeof in6);
+        tell_length(ret_address);
     }
     return r;
 }
@@ -72,6 +84,7 @@ int weft_address_parse(const char *host, int port, weft_address *ret_address)
     }
     *ret_address = (weft_address){ .family = AF_INET, .length = sizeof in };
     memcpy(ret_address->bytes, &in, sizeof in);
+    tell_length(ret_address);
     return 0;
 }
 
@@ -95,6 +108,7 @@ int weft_address_unix(const char *path, weft_address *ret_address)
     *ret_address = (weft_address){ .family = AF_UNIX };
     ret_address->length = (uint32_t)(offsetof(struct sockaddr_un, sun_path) + length);
     memcpy(ret_address->bytes, &un, sizeof un);
+    tell_length(ret_address);
     return 0;
 }
 
@@ -162,6 +176,16 @@ int weft_address_port(const weft_address *address)
     return ntohs(in.sin_port);
 }
 
+/* The path of a Unix socket, with or without its final 0, or an abstract name. */
+static size_t name_of(const weft_address *address, const char **ret_name)
+{
+    size_t start = offsetof(struct sockaddr_un, sun_path);
+    size_t room = address->length > start ? address->length - start : 0;
+
+    *ret_name = (const char *)address->bytes + start;
+    return room > 0 && **ret_name ? strnlen(*ret_name, room) : room;
+}
+
 bool weft_address_equal(const weft_address *a, const weft_address *b)
 {
     struct sockaddr_in6 x, y;
@@ -170,13 +194,22 @@ bool weft_address_equal(const weft_address *a, const weft_address *b)
         return a == b;
     }
     if (a->family == AF_INET) {
-        return memcmp(a->bytes, b->bytes, offsetof(struct sockaddr_in, sin_zero)) == 0;
+        size_t from = offsetof(struct sockaddr_in, sin_port);
+
+        return memcmp(a->bytes + from, b->bytes + from,
+                      offsetof(struct sockaddr_in, sin_zero) - from) == 0;
     }
     if (a->family == AF_INET6) {
         memcpy(&x, a->bytes, sizeof x);
         memcpy(&y, b->bytes, sizeof y);
         return x.sin6_port == y.sin6_port && x.sin6_scope_id == y.sin6_scope_id &&
                memcmp(&x.sin6_addr, &y.sin6_addr, sizeof x.sin6_addr) == 0;
+    }
+    if (a->family == AF_UNIX) {
+        const char *x_name, *y_name;
+        size_t length = name_of(a, &x_name);
+
+        return length == name_of(b, &y_name) && memcmp(x_name, y_name, length) == 0;
     }
     return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
 }

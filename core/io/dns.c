@@ -103,7 +103,7 @@ int weft_getnameinfo(const weft_address *address, int flags, weft_nameinfo *ret_
     if (!task) {
         return weft__misuse(r);
     }
-    if (!address || !ret_info || address->length < sizeof address->sockaddr.sa_family ||
+    if (!address || !ret_info || address->length < offsetof(struct sockaddr, sa_data) ||
         address->length > sizeof address->bytes) {
         return -EINVAL;
     }

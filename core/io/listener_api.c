@@ -234,7 +234,7 @@ static int adopt(int fd, int backlog)
     if (flags < 0 || WEFT__SYS(fcntl(fd, F_SETFL, flags | O_NONBLOCK)) < 0) {
         return -errno;
     }
-    if (own.sockaddr.sa_family == AF_UNIX && own.length <= sizeof(sa_family_t)) {
+    if (own.sockaddr.sa_family == AF_UNIX && own.length <= offsetof(struct sockaddr, sa_data)) {
         return -EDESTADDRREQ;
     }
     return WEFT__SYS(listen(fd, backlog)) < 0 ? -errno : 0;

@@ -44,8 +44,9 @@ WEFT_API int weft_address_parse(const char *host, int port, weft_address *ret_ad
 
 /** Makes the address of a Unix socket.
  *
- *  path  a file's, at most 107 bytes; "@name" is Linux's abstract name space, where there are no
- *        files; "" is an address without a name, which bind(2) fills in.
+ *  path  a file's, at most 107 bytes (103 on the BSDs and macOS); "@name" is Linux's abstract name
+ *        space, where there are no files; "" is an address without a name, which Linux's bind(2)
+ *        fills in.
  *
  *  Returns 0, -ENAMETOOLONG, -EINVAL.  Any thread.  Source: unix(7). */
 WEFT_API int weft_address_unix(const char *path, weft_address *ret_address);
