@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The attempts of a race: sockets that connect, and what they tell. */
 #include "core/io/connect.h"
+#include "core/io/sys_socket.h"
 
 #include "core/base/error.h"
 #include "core/base/mem.h"
@@ -57,8 +58,7 @@ static int bind_to(int fd, const weft_address *local)
 /* Begins to connect.  Returns 1 it is under way, 0 it is connected, or the error. */
 static int connect_to(struct weft__race *race, const weft_address *address, int *ret_fd)
 {
-    int fd = WEFT__SYS(
-        socket(address->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, address->protocol));
+    int fd = WEFT__SYS(weft__sys_socket(address->family, SOCK_STREAM, address->protocol));
     int r = fd < 0 ? -errno : 0;
 
     if (r < 0) {

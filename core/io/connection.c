@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Transports that connect: to a name, and to a Unix socket. */
 #include "core/base/error.h"
+#include "core/io/sys_socket.h"
 #include "core/io/transport_open.h"
 #include "core/io/try.h"
 
@@ -58,7 +59,7 @@ int weft_loop_create_unix_connection(weft_loop *handle, const weft_protocol *pro
     if (!loop) {
         return r;
     }
-    fd = WEFT__SYS(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    fd = WEFT__SYS(weft__sys_socket(AF_UNIX, SOCK_STREAM, 0));
     if (fd < 0) {
         return -errno;
     }

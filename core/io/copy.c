@@ -3,16 +3,13 @@
 #include "core/base/mem.h"
 #include "core/io/file_op.h"
 #include "core/io/replace.h"
+#include "core/io/sys_file.h"
 
 #include <fcntl.h>
 #include <math.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <weft/copy.h>
-
-#ifdef __linux__
-#include <sys/sendfile.h>
-#endif
 
 #define SLICE_NS 100000000 /* unless progress() is to be called more often */
 #define CHUNK (16u << 20)  /* that the kernel copies between two looks at the clock */
@@ -155,16 +152,14 @@ static ssize_t copy_by_hand(struct copying *copying, size_t size)
 /* Copies some bytes to where `to` stands: how many, 0 at the end of `from`, -1 and errno. */
 static ssize_t copy_chunk(struct copying *copying, size_t size)
 {
-#ifdef __linux__
     off_t at = (off_t)copying->at;
 
     if (copying->method == IN_KERNEL) {
-        return WEFT__SYS(copy_file_range(copying->fd, &at, copying->to.fd, NULL, size, 0));
+        return WEFT__SYS(weft__sys_copy_range(copying->fd, &at, copying->to.fd, size));
     }
     if (copying->method == BETWEEN_FDS) {
-        return WEFT__SYS(sendfile(copying->to.fd, copying->fd, &at, size));
+        return WEFT__SYS(weft__sys_copy_between(copying->fd, &at, copying->to.fd, size));
     }
-#endif
     return copy_by_hand(copying, size);
 }
 

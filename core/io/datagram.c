@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/mem.h"
 #include "core/base/shared.h"
+#include "core/io/sys_socket.h"
 #include "core/io/try.h"
 
 #include <netinet/in.h>
@@ -50,7 +51,7 @@ static int set_options(int fd, int family, const weft_datagram_options *options)
     int r = options->reuse_address ? set(fd, SOL_SOCKET, SO_REUSEADDR, 1) : 0;
 
     if (r >= 0 && options->reuse_port) {
-        r = family == AF_UNIX ? -EINVAL : set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+        r = family == AF_UNIX ? -EINVAL : set(fd, SOL_SOCKET, WEFT__SO_REUSEPORT, 1);
     }
     if (r >= 0 && options->allow_broadcast) {
         r = set(fd, SOL_SOCKET, SO_BROADCAST, 1);
@@ -82,7 +83,7 @@ int weft__datagram_socket(const weft_address *local, const weft_address *remote,
         options->receive_buffer < 0 || options->send_buffer < 0) {
         return -EINVAL;
     }
-    fd = WEFT__SYS(socket(one->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    fd = WEFT__SYS(weft__sys_socket(one->family, SOCK_DGRAM, 0));
     if (fd < 0) {
         return failed(-errno, "make a socket for", one);
     }
@@ -153,6 +154,7 @@ int weft_datagram_from_fd(int fd, weft_datagram **ret_socket)
     if (type != SOCK_DGRAM) {
         return weft__words(-EPROTOTYPE, "this is no datagram socket");
     }
+    WEFT__HUSH(fd);
     r = weft_set_nonblocking(fd);
     return r < 0 ? r : weft__datagram_make(fd, own.ss_family, NULL, ret_socket);
 }

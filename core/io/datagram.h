@@ -5,6 +5,7 @@
 
 #include "core/base/base.h"
 
+#include <stddef.h>
 #include <weft/datagram.h>
 
 /* A cell of a pool of the process. */
@@ -30,6 +31,15 @@ int weft__datagram_make(int fd, int family, const weft_datagram_options *options
 
 /* Takes the oldest report of an IP socket; -EAGAIN.  Of another one it would take a datagram. */
 int weft__datagram_take_error(int fd, weft_datagram_error_info *ret_error);
+
+/* An address that a datagram came from; a Unix socket without a name has none. */
+static inline void weft__datagram_set_family(weft_address *address)
+{
+    bool is_there = address->length >= offsetof(struct sockaddr, sa_data);
+
+    address->family = is_there ? address->sockaddr.sa_family : AF_UNIX;
+    address->type = SOCK_DGRAM;
+}
 
 /* The living socket of a handle; NULL and the error. */
 struct weft__datagram *weft__datagram_of(weft_datagram *handle, int *ret_error);

@@ -3,6 +3,7 @@
  *
  * The descriptor is ours alone: a wait needs no call to make sure whose number it is. */
 #include "core/io/datagram.h"
+#include "core/io/sys_datagram.h"
 #include "core/io/try.h"
 
 #include <netinet/in.h>
@@ -31,13 +32,6 @@ static int again(struct weft__task *task, int fd, bool keeps_errors, bool *was_v
                           weft__io_again(task, fd, events);
 }
 
-static void set_family(weft_address *address)
-{
-    address->family =
-        address->length >= sizeof(sa_family_t) ? address->sockaddr.sa_family : AF_UNIX;
-    address->type = SOCK_DGRAM;
-}
-
 ssize_t weft_datagram_recvfrom(weft_datagram *handle, void *data, size_t size,
                                weft_address *ret_from)
 {
@@ -52,12 +46,12 @@ ssize_t weft_datagram_recvfrom(weft_datagram *handle, void *data, size_t size,
     }
     while (d && r == 0) {
         weft_address from = { .length = sizeof from.storage };
-        ssize_t n = WEFT__SYS(recvfrom(fd, data, size, MSG_TRUNC, ret_from ? &from.sockaddr : NULL,
-                                       ret_from ? &from.length : NULL));
+        ssize_t n = WEFT__SYS(weft__sys_recvfrom(fd, data, size, ret_from ? &from.sockaddr : NULL,
+                                                 ret_from ? &from.length : NULL));
 
         if (n >= 0) {
             if (ret_from) {
-                set_family(&from);
+                weft__datagram_set_family(&from);
                 *ret_from = from;
             }
             weft__task_spend_turn(task);
@@ -82,8 +76,8 @@ ssize_t weft_datagram_sendto(weft_datagram *handle, const void *data, size_t siz
         return -EINVAL;
     }
     while (d && r == 0) {
-        ssize_t n = WEFT__SYS(sendto(fd, data, size, MSG_NOSIGNAL, address,
-                                     to ? to->length : 0));
+        ssize_t n = WEFT__SYS(weft__sys_sendto(fd, data, size, WEFT__NOSIGNAL, address,
+                                               to ? to->length : 0));
 
         if (n >= 0) {
             weft__task_spend_turn(task);
@@ -108,7 +102,7 @@ ssize_t weft_datagram_send(weft_datagram *socket, const void *data, size_t size)
 
 /* What the system wants for a batch; `count` was cut to what there is room for. */
 struct batch {
-    struct mmsghdr headers[WEFT_DATAGRAM_BATCH];
+    struct weft__sys_message headers[WEFT_DATAGRAM_BATCH];
     struct iovec pieces[WEFT_DATAGRAM_BATCH];
 };
 
@@ -119,7 +113,7 @@ static void prepare(struct batch *batch, const weft_datagram_item *items, int co
         weft_address *address = items[i].address;
 
         batch->pieces[i] = (struct iovec){ items[i].data, items[i].size };
-        batch->headers[i] = (struct mmsghdr){
+        batch->headers[i] = (struct weft__sys_message){
             .msg_hdr = { .msg_iov = &batch->pieces[i], .msg_iovlen = 1 }
         };
         if (address) {
@@ -151,7 +145,7 @@ static void store(const struct batch *batch, weft_datagram_item *items, int coun
         if (items[i].address) {
             items[i].address->length = batch->headers[i].msg_hdr.msg_namelen;
             items[i].address->protocol = 0;
-            set_family(items[i].address);
+            weft__datagram_set_family(items[i].address);
         }
     }
 }
@@ -164,7 +158,7 @@ static int receive_batch(struct weft__task *task, const struct weft__datagram *d
     bool keeps_errors = d->keeps_errors, was_vain = false;
 
     while (r == 0) {
-        int n = WEFT__SYS(recvmmsg(fd, batch->headers, (unsigned)count, MSG_TRUNC, NULL));
+        int n = WEFT__SYS(weft__sys_recv_many(fd, batch->headers, count, MSG_TRUNC));
 
         if (n >= 0) {
             return n;
@@ -181,7 +175,7 @@ static int send_batch(struct weft__task *task, int fd, struct batch *batch, int 
     int r = 0;
 
     while (r == 0) {
-        int n = WEFT__SYS(sendmmsg(fd, batch->headers, (unsigned)count, MSG_NOSIGNAL));
+        int n = WEFT__SYS(weft__sys_send_many(fd, batch->headers, count));
 
         if (n >= 0) {
             return n;
@@ -247,7 +241,7 @@ static void read_report(const struct cmsghdr *control, weft_datagram_error_info 
     }
     if (info->by.length) {
         memcpy(info->by.bytes, by, info->by.length);
-        set_family(&info->by);
+        weft__datagram_set_family(&info->by);
     }
 }
 
@@ -264,7 +258,7 @@ int weft__datagram_take_error(int fd, weft_datagram_error_info *ret_error)
         return -errno;
     }
     info.to.length = message.msg_namelen;
-    set_family(&info.to);
+    weft__datagram_set_family(&info.to);
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
         if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
             (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR)) {

@@ -2,11 +2,11 @@
  * Datagram sockets in multicast groups. */
 #include "core/base/mem.h"
 #include "core/io/datagram.h"
+#include "core/io/multicast.h"
 
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <string.h>
 #include <sys/socket.h>
 
 /* The number of an interface; 0 for none. */
@@ -17,9 +17,8 @@ static int index_of(const char *interface, unsigned *ret_index)
 }
 
 static int change(weft_datagram *handle, const weft_address *group, const char *interface,
-                  int option)
+                  bool joins)
 {
-    struct group_req request = { .gr_interface = 0 };
     int r = 0;
     const struct weft__datagram *d = weft__datagram_of(handle, &r);
     unsigned index = 0;
@@ -31,38 +30,22 @@ static int change(weft_datagram *handle, const weft_address *group, const char *
         return -EAFNOSUPPORT;
     }
     r = index_of(interface, &index);
-    if (r < 0) {
-        return r;
-    }
-    request.gr_interface = index;
-    memcpy(&request.gr_group, group->bytes, group->length);
-    r = WEFT__SYS(setsockopt(d->fd, d->family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6, option,
-                             &request, sizeof request));
-    return r < 0 ? -errno : 0;
+    return r < 0 ? r : weft__multicast_member(d->fd, group, index, joins);
 }
 
 int weft_datagram_join(weft_datagram *socket, const weft_address *group, const char *interface)
 {
-    return change(socket, group, interface, MCAST_JOIN_GROUP);
+    return change(socket, group, interface, true);
 }
 
 int weft_datagram_leave(weft_datagram *socket, const weft_address *group, const char *interface)
 {
-    return change(socket, group, interface, MCAST_LEAVE_GROUP);
+    return change(socket, group, interface, false);
 }
 
 static int set(int fd, int level, int option, const void *value, size_t size)
 {
     return WEFT__SYS(setsockopt(fd, level, option, value, (socklen_t)size)) < 0 ? -errno : 0;
-}
-
-static int set_ip4(int fd, int hops, int loopback, unsigned index)
-{
-    struct ip_mreqn by = { .imr_ifindex = (int)index };
-    int r = set(fd, IPPROTO_IP, IP_MULTICAST_TTL, &hops, sizeof hops);
-
-    r = r < 0 ? r : set(fd, IPPROTO_IP, IP_MULTICAST_LOOP, &loopback, sizeof loopback);
-    return r < 0 ? r : set(fd, IPPROTO_IP, IP_MULTICAST_IF, &by, sizeof by);
 }
 
 static int set_ip6(int fd, int hops, int loopback, unsigned index)
@@ -91,7 +74,7 @@ int weft_datagram_set_multicast(weft_datagram *handle, int hops, bool loopback,
         return r;
     }
     switch (d->family) {
-    case AF_INET: return set_ip4(d->fd, hops, loopback, index);
+    case AF_INET: return weft__multicast_ip4(d->fd, hops, loopback, index);
     case AF_INET6: return set_ip6(d->fd, hops, loopback, index);
     default: return -EOPNOTSUPP;
     }

@@ -4,6 +4,7 @@
 #include "core/base/mem.h"
 #include "core/io/datagram.h"
 #include "core/io/endpoint.h"
+#include "core/io/sys_datagram.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -16,7 +17,7 @@
 /* ---- receiving ---- */
 
 struct arrival {
-    struct mmsghdr headers[BATCH];
+    struct weft__sys_message headers[BATCH];
     struct iovec pieces[BATCH];
     weft_address from[BATCH];
 };
@@ -32,10 +33,7 @@ static void deliver(struct weft__endpoint *e, struct arrival *a, int count)
 {
     for (int i = 0; i < count && !e->closing; i++) {
         a->from[i].length = a->headers[i].msg_hdr.msg_namelen;
-        a->from[i].type = SOCK_DGRAM;
-        a->from[i].family = a->from[i].length >= sizeof(sa_family_t) ?
-                                a->from[i].sockaddr.sa_family :
-                                AF_UNIX;
+        weft__datagram_set_family(&a->from[i]);
         if (a->headers[i].msg_hdr.msg_flags & MSG_TRUNC) { /* only a Unix socket's can be */
             error_received(e, -EMSGSIZE);
         } else if (e->protocol->datagram_received) {
@@ -50,11 +48,11 @@ static void deliver(struct weft__endpoint *e, struct arrival *a, int count)
 static bool tell_reports(struct weft__endpoint *e)
 {
     weft_datagram_error_info info;
-    int family = AF_UNIX;
+    int family = weft__sys_family(e->fd);
     bool any = false;
 
-    (void)getsockopt(e->fd, SOL_SOCKET, SO_DOMAIN, &family, &(socklen_t){ sizeof family });
-    while (family != AF_UNIX && !e->closing && weft__datagram_take_error(e->fd, &info) == 0) {
+    while (family >= 0 && family != AF_UNIX && !e->closing &&
+           weft__datagram_take_error(e->fd, &info) == 0) {
         error_received(e, info.error);
         any = true;
     }
@@ -68,14 +66,16 @@ static void receive_into(struct weft__endpoint *e, char *room)
 
     for (int i = 0; i < BATCH; i++) {
         a.pieces[i] = (struct iovec){ room + (size_t)i * LARGEST, LARGEST };
-        a.headers[i] = (struct mmsghdr){ .msg_hdr = { .msg_name = &a.from[i].sockaddr,
-                                                      .msg_namelen = sizeof a.from[i].storage,
-                                                      .msg_iov = &a.pieces[i],
-                                                      .msg_iovlen = 1 } };
+        a.headers[i] = (struct weft__sys_message){ .msg_hdr = {
+                                                       .msg_name = &a.from[i].sockaddr,
+                                                       .msg_namelen = sizeof a.from[i].storage,
+                                                       .msg_iov = &a.pieces[i],
+                                                       .msg_iovlen = 1,
+                                                   } };
         a.from[i].protocol = 0;
     }
     do {
-        n = WEFT__SYS(recvmmsg(e->fd, a.headers, BATCH, MSG_DONTWAIT, NULL));
+        n = WEFT__SYS(weft__sys_recv_many(e->fd, a.headers, BATCH, MSG_DONTWAIT));
     } while (n < 0 && errno == EINTR);
     if (n < 0) {
         int error = errno;
@@ -163,8 +163,8 @@ static int send_one(struct weft__endpoint *e, const void *data, size_t size, con
     ssize_t n;
 
     do {
-        n = WEFT__SYS(sendto(e->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL,
-                             to ? &to->sockaddr : NULL, to ? to->length : 0));
+        n = WEFT__SYS(weft__sys_sendto(e->fd, data, size, MSG_DONTWAIT | WEFT__NOSIGNAL,
+                                       to ? &to->sockaddr : NULL, to ? to->length : 0));
     } while (n < 0 && errno == EINTR);
     return n < 0 ? -errno : 0;
 }

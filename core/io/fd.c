@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Reading and writing descriptors of any kind, and waiting for them. */
 #include "core/io/quiet.h"
+#include "core/io/sys_socket.h"
 #include "core/io/try.h"
 
 #include <fcntl.h>
@@ -26,8 +27,10 @@ static ssize_t put(int fd, const struct iovec *parts, int count)
 {
     struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)parts,
                               .msg_iovlen = (size_t)count };
-    ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
+    ssize_t n;
 
+    WEFT__HUSH(fd);
+    n = sendmsg(fd, &message, WEFT__NOSIGNAL);
     return n < 0 && errno == ENOTSOCK ? weft__quiet_writev(fd, parts, count) : n;
 }
 
@@ -91,7 +94,7 @@ int weft_pipe(int ret_fds[2])
 {
     int fds[2];
 
-    if (WEFT__SYS(pipe2(fds, O_NONBLOCK | O_CLOEXEC)) < 0) {
+    if (WEFT__SYS(weft__sys_pipe(fds)) < 0) {
         return -errno;
     }
     ret_fds[0] = weft__io_fresh(fds[0]);

@@ -3,6 +3,7 @@
 #include "core/io/file_op.h"
 
 #include "core/base/mem.h"
+#include "core/io/sys_file.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -43,12 +44,12 @@ static int64_t with_fd(const weft_backend_op *op)
     int r;
 
     switch (op->opcode) {
-    case WEFT_OP_SYNC: return op->flags ? fdatasync(op->fd) : fsync(op->fd);
+    case WEFT_OP_SYNC: return op->flags ? weft__sys_sync_data(op->fd) : weft__sys_sync(op->fd);
     case WEFT__OP_SEEK: return lseek(op->fd, (off_t)op->offset, (int)op->flags);
     case WEFT__OP_FSTAT: return fstat(op->fd, pointer(op->address));
     case WEFT__OP_FTRUNCATE: return ftruncate(op->fd, (off_t)op->offset);
     case WEFT__OP_ALLOCATE:
-        r = posix_fallocate(op->fd, (off_t)op->offset, (off_t)op->address);
+        r = weft__sys_allocate(op->fd, (off_t)op->offset, (off_t)op->address);
         errno = r;
         return r == 0 ? 0 : -1;
     default: return transfer(op);

@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/mem.h"
+#include "core/io/sys_socket.h"
 #include "core/io/try.h"
 
 #include <errno.h>
@@ -38,11 +39,7 @@ static int set_options(int fd, int family, const struct weft__listen_options *op
     if (options->reuse_port && !is_ip) {
         return -EINVAL;
     }
-#ifdef SO_REUSEPORT
-    r = r < 0 ? r : set(fd, SOL_SOCKET, SO_REUSEPORT, options->reuse_port);
-#else
-    r = r < 0 ? r : options->reuse_port ? -EOPNOTSUPP : 0;
-#endif
+    r = r < 0 ? r : set(fd, SOL_SOCKET, WEFT__SO_REUSEPORT, options->reuse_port);
     r = r < 0 ? r : set(fd, SOL_SOCKET, SO_KEEPALIVE, options->keep_alive);
     if (r >= 0 && family == AF_INET6) {
         int only = !options->dual_stack;
@@ -101,7 +98,7 @@ int weft__listen(const weft_address *address, const struct weft__listen_options 
     const char *path = path_of(address), *what = "make a socket for";
     int r;
 
-    bound.fd = WEFT__SYS(socket(address->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    bound.fd = WEFT__SYS(weft__sys_socket(address->family, SOCK_STREAM, 0));
     if (bound.fd < 0) {
         return failed(-errno, what, address);
     }

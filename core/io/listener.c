@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/mem.h"
+#include "core/io/sys_socket.h"
 #include "core/io/try.h"
 
 #include <sys/socket.h>
@@ -114,8 +115,7 @@ static void welcome(struct weft__door *door, int fd, const weft_address *peer)
 static int accept_one(struct weft__door *door)
 {
     weft_address peer = { .length = sizeof peer.storage };
-    int fd = WEFT__SYS(accept4(door->bound.fd, &peer.sockaddr, &peer.length,
-                               SOCK_NONBLOCK | SOCK_CLOEXEC));
+    int fd = WEFT__SYS(weft__sys_accept(door->bound.fd, &peer.sockaddr, &peer.length));
 
     if (fd >= 0) {
         peer.family = peer.sockaddr.sa_family;

@@ -12,6 +12,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __APPLE__
+#include <sys/random.h>
+#endif
 
 #define TRIES 100 /* names, of 2^60 */
 #define WORD 12   /* letters, of 32 */

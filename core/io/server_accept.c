@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Servers: a task for each socket accepts, and a task for each connection handles it. */
 #include "core/io/server.h"
+#include "core/io/sys_socket.h"
 
 #include <string.h>
 #include <weft/address.h>
@@ -181,7 +182,7 @@ static int accept_some(struct weft__task *task, struct weft__server_door *door)
     if (r < 0) {
         return r;
     }
-    fd = WEFT__SYS(accept4(door->bound.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    fd = WEFT__SYS(weft__sys_accept(door->bound.fd, NULL, NULL));
     if (fd < 0) {
         return wait_after(task, door, errno);
     }

@@ -3,6 +3,7 @@
 #include "core/io/server.h"
 
 #include "core/base/error.h"
+#include "core/io/sys_socket.h"
 
 #include <netdb.h>
 #include <stdio.h>
@@ -140,7 +141,7 @@ int weft_start_server_fd(weft_server_handler *handler, void *user, int fd,
 {
     struct weft__bound bound = { .fd = fd };
     struct weft__server *server;
-    int listens = 0, domain = 0, r;
+    int listens = 0, family, r;
     socklen_t size = sizeof listens;
 
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0) {
@@ -149,14 +150,14 @@ int weft_start_server_fd(weft_server_handler *handler, void *user, int fd,
     if (!listens) {
         return weft__words(-EINVAL, "the socket does not listen");
     }
-    (void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+    family = weft__sys_family(fd);
     r = weft_set_nonblocking(fd);
     options = options ? options : &defaults;
     r = r < 0 ? r : begin(handler, user, options, &server);
     if (r < 0) {
         return r;
     }
-    r = weft__server_add(server, &bound, domain == AF_INET || domain == AF_INET6);
+    r = weft__server_add(server, &bound, family == AF_INET || family == AF_INET6);
     r = r < 0 ? r : weft__server_begin(server);
     if (r < 0) {
         for (struct weft__server_door *door = server->doors; door; door = door->next) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Sockets: made, connected, accepted, and what goes through them. */
 #include "core/io/listen.h"
+#include "core/io/sys_datagram.h"
 #include "core/io/try.h"
 
 #include <poll.h>
@@ -57,21 +58,24 @@ ssize_t weft_recvmsg(int fd, struct msghdr *message, int flags)
 
 ssize_t weft_send(int fd, const void *buffer, size_t size, int flags)
 {
-    WEFT__IO_TRY(fd, for_writing(flags), send(fd, buffer, size, flags | MSG_NOSIGNAL));
+    WEFT__HUSH(fd);
+    WEFT__IO_TRY(fd, for_writing(flags), send(fd, buffer, size, flags | WEFT__NOSIGNAL));
 }
 
 ssize_t weft_sendto(int fd, const void *buffer, size_t size, int flags, const struct sockaddr *to,
                     socklen_t length)
 {
+    WEFT__HUSH(fd);
     WEFT__IO_TRY_TO(fd, for_writing(flags), to,
-                    sendto(fd, buffer, size, flags | MSG_NOSIGNAL, to, length));
+                    weft__sys_sendto(fd, buffer, size, flags | WEFT__NOSIGNAL, to, length));
 }
 
 ssize_t weft_sendmsg(int fd, const struct msghdr *message, int flags)
 {
+    WEFT__HUSH(fd);
     /* Who it is for is asked only where the system has read it. */
     WEFT__IO_TRY_TO(fd, for_writing(flags), errno == EAGAIN ? message->msg_name : NULL,
-                    sendmsg(fd, message, flags | MSG_NOSIGNAL));
+                    weft__sys_sendmsg(fd, message, flags | WEFT__NOSIGNAL));
 }
 
 int weft_sendall(int fd, const void *buffer, size_t size, int flags, size_t *sent)
@@ -102,7 +106,7 @@ static int accept_one(int fd, struct sockaddr *ret_address, socklen_t *length)
         if (length) {
             *length = room;
         }
-        r = WEFT__SYS(accept4(fd, ret_address, length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        r = WEFT__SYS(weft__sys_accept(fd, ret_address, length));
     } while (r < 0 && weft__accept_is_passed_over(errno));
     return r < 0 ? r : weft__io_fresh(r);
 }
@@ -170,7 +174,7 @@ int weft_connect(int fd, const struct sockaddr *address, socklen_t length)
 
 int weft_socket(int domain, int type, int protocol)
 {
-    int fd = WEFT__SYS(socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+    int fd = WEFT__SYS(weft__sys_socket(domain, type, protocol));
 
     return fd < 0 ? -errno : weft__io_fresh(fd);
 }
@@ -179,7 +183,7 @@ int weft_socketpair(int domain, int type, int protocol, int ret_fds[2])
 {
     int fds[2];
 
-    if (WEFT__SYS(socketpair(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol, fds)) < 0) {
+    if (WEFT__SYS(weft__sys_socketpair(domain, type, protocol, fds)) < 0) {
         return -errno;
     }
     ret_fds[0] = weft__io_fresh(fds[0]);

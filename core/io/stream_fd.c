@@ -2,6 +2,7 @@
  * Streams on descriptors: sockets, and all others. */
 #include "core/io/quiet.h"
 #include "core/io/stream.h"
+#include "core/io/sys_socket.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -32,12 +33,12 @@ static ssize_t send_socket(struct weft__stream *stream, const struct iovec *part
 
     if (count == 1) {
         n = WEFT__SYS(send(stream->fd, parts->iov_base, much_of(stream, parts->iov_len),
-                           MSG_NOSIGNAL | MSG_DONTWAIT));
+                           WEFT__NOSIGNAL | MSG_DONTWAIT));
     } else {
         struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)parts,
                                   .msg_iovlen = (size_t)count };
 
-        n = WEFT__SYS(sendmsg(stream->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
+        n = WEFT__SYS(sendmsg(stream->fd, &message, WEFT__NOSIGNAL | MSG_DONTWAIT));
     }
     return n < 0 ? -errno : n;
 }

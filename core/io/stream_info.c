@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * What can be asked of a stream. */
+#include "core/io/credentials.h"
 #include "core/io/stream.h"
 
 int weft_stream_fd(weft_stream *handle)
@@ -45,25 +46,13 @@ int weft_stream_sockname(weft_stream *stream, weft_address *ret_address)
 
 int weft_stream_credentials(weft_stream *handle, weft_credentials *ret_credentials)
 {
-#ifdef SO_PEERCRED
-    struct ucred peer;
-    socklen_t size = sizeof peer;
     weft_address own;
     int r = weft_stream_sockname(handle, &own);
 
     if (r < 0 || own.family != AF_UNIX) {
         return r < 0 ? r : -EOPNOTSUPP;
     }
-    if (getsockopt(weft_stream_fd(handle), SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
-        return -errno;
-    }
-    *ret_credentials =
-        (weft_credentials){ .pid = peer.pid, .uid = (int64_t)peer.uid, .gid = (int64_t)peer.gid };
-    return 0;
-#else
-    (void)ret_credentials;
-    return handle ? -EOPNOTSUPP : -EINVAL;
-#endif
+    return weft__credentials_of(weft_stream_fd(handle), ret_credentials);
 }
 
 int weft_stream_statistics(weft_stream *handle, weft_stream_stats *ret_stats)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * Streams are opened: connections, descriptors, standard input and output. */
 #include "core/io/stream.h"
+#include "core/io/sys_file.h"
+#include "core/io/sys_socket.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <weft/io.h>
@@ -77,16 +78,6 @@ int weft_open_unix_connection(const char *path, const weft_connection_options *o
     return adopt(fd, false, &(options ? options : &defaults)->stream, ret_stream);
 }
 
-/* Whether a socket is TCP's, or one of those that work alike but cannot tell of a short read. */
-static bool is_tcp_socket(int fd)
-{
-    int protocol = 0;
-    socklen_t size = sizeof protocol;
-
-    return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
-           protocol == IPPROTO_TCP;
-}
-
 int weft_stream_open_fd(int fd, const weft_stream_options *options, weft_stream **ret_stream)
 {
     static const weft_stream_options defaults;
@@ -107,13 +98,14 @@ int weft_stream_open_fd(int fd, const weft_stream_options *options, weft_stream 
         return r;
     }
     is_socket = S_ISSOCK(is.st_mode);
+    WEFT__HUSH(fd); /* nothing where it is no socket */
     options = options ? options : &defaults;
     r = weft__stream_new(loop, is_socket ? &weft__stream_socket : &weft__stream_file, fd,
                          options->limit, &stream);
     if (r < 0) {
         return r;
     }
-    stream->is_tcp = is_socket && is_tcp_socket(fd);
+    stream->is_tcp = is_socket && weft__sys_is_tcp(fd);
     *ret_stream = weft__stream_handle(stream);
     return 0;
 }
@@ -124,7 +116,6 @@ int weft_stream_open_fd(int fd, const weft_stream_options *options, weft_stream 
 static int open_again(int which, bool *ret_blocking)
 {
     struct stat is;
-    char path[32];
     int fd, mode;
 
     if (WEFT__SYS(fstat(which, &is)) < 0) {
@@ -133,8 +124,7 @@ static int open_again(int which, bool *ret_blocking)
     *ret_blocking = false;
     if (S_ISFIFO(is.st_mode) || S_ISCHR(is.st_mode)) {
         mode = fcntl(which, F_GETFL) & O_ACCMODE;
-        snprintf(path, sizeof path, "/proc/self/fd/%d", which);
-        fd = WEFT__SYS(open(path, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+        fd = weft__sys_open_again(which, mode);
         if (fd >= 0) {
             return fd;
         }

@@ -3,6 +3,7 @@
 #include "core/io/stream.h"
 
 #include <string.h>
+#include <weft/error.h>
 
 /* Memory for what is kept: a block that is at hand, or one that has grown. */
 

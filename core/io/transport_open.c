@@ -2,12 +2,13 @@
  * Transports for descriptors that are there already: sockets, pipes, terminals. */
 #include "core/base/error.h"
 #include "core/base/mem.h"
+#include "core/io/sys_file.h"
+#include "core/io/sys_socket.h"
 #include "core/io/transport_open.h"
 #include "core/io/try.h"
 
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -60,6 +61,7 @@ int weft__transport_begin_socket(struct weft__loop *loop, const weft_protocol *p
         .empties = is_ip,
     };
 
+    WEFT__HUSH(fd);
     if (is_ip) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
         if (getpeername(fd, &peer.sockaddr, &peer.length) == 0) {
@@ -109,14 +111,17 @@ int weft_loop_connect_accepted_socket(weft_loop *handle, const weft_protocol *pr
  * share, keep their manners. */
 static int open_again(int fd, bool is_socket, int mode)
 {
-    char path[32];
-    int own;
+    int own = is_socket ? -1 : weft__sys_open_again(fd, mode), r = 0;
 
-    if (is_socket) {
-        own = WEFT__SYS(fcntl(fd, F_DUPFD_CLOEXEC, 3)); /* and MSG_DONTWAIT does the rest */
-    } else {
-        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-        own = WEFT__SYS(open(path, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+    if (is_socket || (own < 0 && errno == ENOTSUP)) {
+        /* A socket: MSG_DONTWAIT does the rest.  Where a pipe cannot be opened again, all do not
+         * block who have it open. */
+        own = WEFT__SYS(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+        r = is_socket || own < 0 ? 0 : weft__set_nonblocking(own);
+    }
+    if (r < 0) {
+        close(own);
+        return r;
     }
     return own < 0 ? -errno : weft__io_fresh(own);
 }

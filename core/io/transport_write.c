@@ -2,6 +2,7 @@
  * Transports: writing at once, keeping the rest, the marks, the end of writing. */
 #include "core/base/mem.h"
 #include "core/io/quiet.h"
+#include "core/io/sys_socket.h"
 #include "core/io/transport.h"
 
 #include <limits.h>
@@ -95,7 +96,7 @@ static void check_low(struct weft__transport *t)
 static ssize_t send_once(const struct weft__transport *t, const struct iovec *pieces, int count)
 {
     struct msghdr message = { .msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count };
-    const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    const int flags = MSG_DONTWAIT | WEFT__NOSIGNAL;
 
     if (!t->is_socket) {
         return weft__quiet_writev(t->fd, pieces, count);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * An accept4(2) for tests.  The system's header is not included: it gives the address a type of the
- * C library's own. */
+ * An accept4(2) and an accept(2) for tests.  The system's header is not included: it gives the
+ * address a type of the C library's own. */
 #include "tests/task/refuse.h"
 
 #include <errno.h>
@@ -26,6 +26,7 @@ void refuse_always(int error)
     always = error;
 }
 
+int accept(int fd, void *address, void *length);
 int accept4(int fd, void *address, void *length, int flags);
 
 int accept4(int fd, void *address, void *length, int flags)
@@ -37,4 +38,10 @@ int accept4(int fd, void *address, void *length, int flags)
         return -1;
     }
     return (int)syscall(SYS_accept4, fd, address, length, flags);
+}
+
+/* The library's where the other one is not to be used (-Dportable=true). */
+int accept(int fd, void *address, void *length)
+{
+    return accept4(fd, address, length, 0);
 }

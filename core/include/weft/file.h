@@ -119,7 +119,8 @@ WEFT_API int weft_file_truncate(int fd, int64_t size);
 
 /** Makes sure that there is room on the disk for a stretch of the file, which grows where it must.
  *
- *  Returns 0; -ENOSPC, -EFBIG, -EOPNOTSUPP, -EBADF.  Source: posix_fallocate(3). */
+ *  Returns 0; -ENOSPC, -EFBIG, -EOPNOTSUPP (on OpenBSD always), -EBADF.
+ *  Source: posix_fallocate(3). */
 WEFT_API int weft_file_allocate(int fd, int64_t offset, int64_t size);
 
 /** Waits until what was written is on the disk.

@@ -281,7 +281,8 @@ WEFT_API int weft_loop_connect_accepted_socket(weft_loop *loop, const weft_proto
 /** Makes a transport that reads from a pipe, a FIFO, a socket or a terminal.
  *
  *  fd  taken by success.  0 to 2 are neither closed nor made non-blocking: the transport opens what
- *      is behind them again.
+ *      is behind them again.  (The BSDs and macOS cannot with a pipe: there it becomes non-blocking
+ *      for all who have it open.)
  *
  *  Returns as above; -EPERM, too, for a regular file.  At the end of what is to be read the
  *  transport closes, after eof_received().
