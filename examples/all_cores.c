@@ -125,7 +125,7 @@ static int ask(void *unused)
     (void)unused;
     weft_address_parse("127.0.0.1", atomic_load(&port_in_use), &to);
     for (int i = 0; i < CLIENTS; i++) {
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
         char text[64];
 
         if (connect(fd, &to.sockaddr, to.length) == 0 && write(fd, "hello\n", 6) == 6 &&

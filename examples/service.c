@@ -35,7 +35,7 @@ static void notify(const char *state)
     memcpy(to.sun_path, path, n);
     if (path[0] == '@')
         to.sun_path[0] = '\0'; /* an abstract name */
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    fd = socket(AF_UNIX, SOCK_DGRAM, 0);
     if (fd >= 0) {
         sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to,
                (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));

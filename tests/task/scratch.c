@@ -131,8 +131,8 @@ static int give_away(const char *path, const struct stat *found, int what, struc
 static int be_nobody(void)
 {
     if (geteuid() == 0) {
-        EQUAL(setresgid(NOBODY, NOBODY, NOBODY), 0);
-        EQUAL(setresuid(NOBODY, NOBODY, NOBODY), 0);
+        EQUAL(setregid(NOBODY, NOBODY), 0);
+        EQUAL(setreuid(NOBODY, NOBODY), 0);
     }
     EQUAL(weft_run(child_body(), &(weft_run_options){ .backend = backend() }), 0);
     return 0;

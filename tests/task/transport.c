@@ -18,13 +18,13 @@ static void open_tcp(int fds[2])
     struct sockaddr_in at = { .sin_family = AF_INET };
     socklen_t length = sizeof at;
     const int little = 65536; /* so that a test can fill it */
-    int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int listening = socket(AF_INET, SOCK_STREAM, 0);
 
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EQUAL(bind(listening, (struct sockaddr *)&at, sizeof at), 0);
     EQUAL(listen(listening, 1), 0);
     EQUAL(getsockname(listening, (struct sockaddr *)&at, &length), 0);
-    fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    fds[1] = socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(fds[1], SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
     EQUAL(connect(fds[1], (struct sockaddr *)&at, sizeof at), 0);
     fds[0] = accept(listening, NULL, NULL);
@@ -38,10 +38,11 @@ void open_pair(enum pair_kind kind, int fds[2])
     if (kind == PAIR_TCP) {
         open_tcp(fds);
     } else {
-        EQUAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+        EQUAL(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     }
     for (int i = 0; i < 2; i++) {
         fcntl(fds[i], F_SETFL, O_NONBLOCK);
+        fcntl(fds[i], F_SETFD, FD_CLOEXEC);
     }
 }
 
