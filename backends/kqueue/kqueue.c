@@ -281,7 +281,7 @@ static uint32_t ready_of(const struct kevent *event, const kqueue_watch *watch)
     uint32_t ready = 0;
 
     for (size_t i = 0; i < FILTERS; i++) {
-        if (event->filter == filters[i].filter) {
+        if ((int)event->filter == filters[i].filter) {
             ready = filters[i].event;
         }
     }
