@@ -20,20 +20,40 @@ static WEFT__THREAD_LOCAL struct {
 } source;
 static atomic_int sources;
 
+/* Who decides in all others. */
+static int (*_Atomic everybody)(bool for_memory);
+
 #define FOR_EVER (LONG_MAX / 2) /* a countdown that only sends everyone to weft__fault_hit() */
 
 static atomic_size_t live;
 
 /* Only one thread gets to subtract from 0, so a fault happens once, however many race for it. */
-WEFT__COLD int weft__fault_hit(void)
+static WEFT__COLD int hit(bool for_memory)
 {
+    int (*all)(bool for_memory);
+
     if (source.ask) {
         return source.ask(source.arg);
+    }
+    all = atomic_load_explicit(&everybody, memory_order_acquire);
+    if (all) {
+        return all(for_memory);
     }
     if (atomic_fetch_sub_explicit(&weft__fault_countdown, 1, memory_order_acquire) != 0) {
         return 0;
     }
     return atomic_load_explicit(&fault_error, memory_order_relaxed);
+}
+
+WEFT__COLD int weft__fault_hit(void)
+{
+    return hit(false);
+}
+
+static inline bool no_memory(void)
+{
+    return atomic_load_explicit(&weft__fault_countdown, memory_order_relaxed) >= 0 &&
+           hit(true) != 0;
 }
 
 WEFT__COLD long weft__fault_arm(long nth, int error)
@@ -56,6 +76,12 @@ WEFT__COLD void weft__fault_ask(int (*ask)(void *arg), void *arg)
     } else if (!ask && before && atomic_fetch_sub(&sources, 1) == 1) {
         atomic_store(&weft__fault_countdown, -1);
     }
+}
+
+WEFT__COLD void weft__fault_ask_all(int (*ask)(bool for_memory))
+{
+    atomic_store_explicit(&everybody, ask, memory_order_release);
+    atomic_store(&weft__fault_countdown, ask || atomic_load(&sources) > 0 ? FOR_EVER : -1);
 }
 
 int weft__fault_errno(void)
@@ -82,7 +108,7 @@ void *weft__alloc(void *old, size_t size)
         weft__free(old);
         return NULL;
     }
-    if (weft__fault() != 0) {
+    if (no_memory()) {
         return NULL;
     }
     return old ? realloc(old, size) : count(malloc(size));
@@ -93,7 +119,7 @@ void *weft__alloc_zeroed(size_t number, size_t size)
     size_t bytes;
 
     /* calloc(3) sees an overflow too, but a sanitizer would stop the program there. */
-    if (__builtin_mul_overflow(number, size, &bytes) || weft__fault() != 0) {
+    if (__builtin_mul_overflow(number, size, &bytes) || no_memory()) {
         return NULL;
     }
     return count(calloc(1, bytes));
@@ -105,7 +131,7 @@ void *weft__alloc_aligned(size_t align, size_t size)
 
     WEFT_ASSERT(align >= sizeof(void *));
     WEFT_ASSERT((align & (align - 1)) == 0);
-    if (weft__fault() != 0 || posix_memalign(&memory, align, size) != 0) {
+    if (no_memory() || posix_memalign(&memory, align, size) != 0) {
         return NULL;
     }
     return count(memory);

@@ -45,6 +45,10 @@ long weft__fault_arm(long nth, int error);
  * that is NULL.  One at a time in a thread; not together with weft__fault_arm(). */
 void weft__fault_ask(int (*source)(void *arg), void *arg);
 
+/* The same for all threads that have no source of their own; it is told whether memory is asked
+ * for.  NULL ends it. */
+void weft__fault_ask_all(int (*source)(bool for_memory));
+
 /* The system call `call`, or its failure with errno set: WEFT__SYS(close(fd)). */
 #define WEFT__SYS(call) (weft__fault_errno() ? -1 : (call))
 int weft__fault_errno(void);

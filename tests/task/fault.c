@@ -5,6 +5,7 @@
 #include "core/base/mem.h"
 #include "core/fiber/stack.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -131,6 +132,13 @@ static void check_reports(const char *name, long nth)
     }
 }
 
+/* A guard that failed oddly is not tried again in a process; here it is. */
+static void forget_guards(void)
+{
+    weft__stack_guards.kind = WEFT__GUARD_UNKNOWN;
+    weft__stack_guards.budget = -1;
+}
+
 /* One run with the fault at `nth`; whether the fault came. */
 static bool run_once(fault_scenario *scenario, const char *name, long nth, int error)
 {
@@ -139,9 +147,7 @@ static bool run_once(fault_scenario *scenario, const char *name, long nth, int e
     size_t live = live_blocks();
     bool came;
 
-    /* A guard that failed oddly is not tried again in a process; here it is. */
-    weft__stack_guards.kind = WEFT__GUARD_UNKNOWN;
-    weft__stack_guards.budget = -1;
+    forget_guards();
     first_error = 0;
     balance = calls = 0;
     is_cut_short = false;
@@ -174,6 +180,47 @@ void sweep(fault_scenario *scenario, const char *name)
         }
         CHECK(nth < LIMIT);
     }
-    weft__stack_guards.kind = WEFT__GUARD_UNKNOWN;
-    weft__stack_guards.budget = -1;
+    forget_guards();
+}
+
+/* What is to fail: calls in a task's turn and in threads without a loop, from some number on. */
+static atomic_long passing;
+static atomic_int failing_error, failed;
+
+static int fail_after_some(bool for_memory)
+{
+    bool is_loop = weft_get_running_loop() && !weft_current_task();
+    int error = atomic_load(&failing_error);
+
+    if (is_loop || (for_memory && error != -ENOMEM) || atomic_fetch_sub(&passing, 1) > 0) {
+        return 0;
+    }
+    atomic_store(&failed, 1);
+    return error;
+}
+
+void fail_all_but(long first, int error)
+{
+    atomic_store(&passing, first);
+    atomic_store(&failing_error, error);
+    atomic_store(&failed, 0);
+    forget_guards();
+    weft__fault_ask_all(fail_after_some);
+}
+
+/* How many are not to fail next time; -1: it was handed on, or nothing has failed. */
+long handed_on(long but, long r, int error, const char *claim, const char *file, unsigned line)
+{
+    char words[200];
+
+    weft__fault_ask_all(NULL);
+    forget_guards();
+    check_reports(claim, but);
+    if (r != error && atomic_load(&failed) && but < LIMIT) {
+        return but + 1;
+    }
+    snprintf(words, sizeof words, "%s hands on %s, and without a fault returns %ld", claim,
+             weft_err_name(error), r);
+    check(r == error, words, file, line);
+    return -1;
 }

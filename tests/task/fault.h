@@ -3,7 +3,9 @@
  *
  * A scenario runs again and again, with its first, second, third ... fault, until a run is over
  * before its fault comes.  Each run ends in success or in an error that is documented, loses no
- * coroutine, and leaves nothing behind. */
+ * coroutine, and leaves nothing behind.
+ *
+ * And, for errors that a test cannot have the system bring about, HANDS_ON(-EIO, call). */
 #ifndef TESTS_TASK_FAULT_H
 #define TESTS_TASK_FAULT_H
 
@@ -40,5 +42,21 @@ void sweep(fault_scenario *scenario, const char *name);
     {                                     \
         sweep(scenario, #scenario);       \
     }
+
+/* Claims that a call hands on what the system says.  It is made while all system calls fail with
+ * `error`, all but the first, all but the first two ..., until it returns that; with -ENOMEM there
+ * is no memory either.  What it opens when it returns something else is for the expression to
+ * close.  What a loop does by itself, between its tasks' turns, does not fail. */
+#define HANDS_ON(error, call)                                                       \
+    do {                                                                            \
+        long but_ = 0;                                                              \
+                                                                                    \
+        while (but_ >= 0) {                                                         \
+            fail_all_but(but_, error);                                              \
+            but_ = handed_on(but_, (long)(call), error, #call, __FILE__, __LINE__); \
+        }                                                                           \
+    } while (0)
+void fail_all_but(long first, int error);
+long handed_on(long but, long r, int error, const char *claim, const char *file, unsigned line);
 
 #endif

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static int handle(const void *request, size_t size, weft_buffer *reply, void *arg)
@@ -307,7 +308,80 @@ IN_TASK(misuse_is_told)
     weft_process_pool_free(pool);
 }
 
+/* The worker's side, in a forked child. */
+
+/* Gives this process a socket to a pool, which has asked for one thing and will ask no more. */
+static void become_worker(void)
+{
+    const struct weft__pool_frame request = { .kind = WEFT__POOL_REQUEST, .size = 1 };
+    char number[8];
+    int ends[2];
+
+    EQUAL(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    EQUAL(dup2(ends[0], 100), 100);
+    EQUAL(dup2(ends[1], WEFT__POOL_FD), WEFT__POOL_FD);
+    EQUAL(write(100, &request, sizeof request), sizeof request);
+    EQUAL(write(100, "e", 1), 1);
+    EQUAL(shutdown(100, SHUT_WR), 0);
+    (void)snprintf(number, sizeof number, "%d", WEFT__POOL_FD);
+    setenv(WEFT__POOL_VARIABLE, number, 1);
+}
+
+static int serves_as_worker(void)
+{
+    int r;
+
+    become_worker();
+    r = weft_process_pool_serve(handle, NULL);
+    EQUAL(close(100), 0);
+    return r;
+}
+
+WEFT_ASYNC(makes_one_in_a_worker)
+{
+    EQUAL(weft_process_pool_new(NULL, &left), -EDEADLK);
+    return 0;
+}
+
+static int is_a_worker(void)
+{
+    become_worker();
+    EQUAL(weft_process_pool_serve(NULL, NULL), -EINVAL);
+    EQUAL(weft_run(makes_one_in_a_worker(), &(weft_run_options){ .backend = backend() }), 0);
+    EQUAL(close(100), 0);
+    EQUAL(serves_as_worker(), 0);
+    HANDS_ON(-ENOMEM, serves_as_worker());
+    return 0;
+}
+
+ALONE(a_worker_is_told_what_it_lacks)
+{
+    if (strncmp(backend(), "glib", 4) != 0) { /* which has a thread that a child would lack */
+        EQUAL(in_child(is_a_worker, NULL, 0), 0);
+    }
+}
+
 /* Faults and cancels. */
+
+WEFT_ASYNC(shuts_down, (weft_process_pool *, pool))
+{
+    return weft_process_pool_shutdown(pool);
+}
+
+IN_TASK(a_shutdown_that_is_cancelled_lets_calls_go_on)
+{
+    weft_process_pool *pool = pool_of(1);
+    weft_task *call = weft_create_task(calls(pool, "t"), NULL), *end;
+
+    weft_sleep(0);
+    end = weft_create_task(shuts_down(pool), NULL);
+    weft_sleep(0);
+    EQUAL(weft_task_cancel(end), 0);
+    EQUAL(weft_await(end), -ECANCELED);
+    EQUAL(weft_await(call), 0);
+    EQUAL(weft_process_pool_call(pool, "e", 1, NULL), -ESHUTDOWN);
+    EQUAL(weft_process_pool_free(pool), 0);
+}
 
 WEFT_ASYNC(uses_a_pool)
 {
@@ -368,6 +442,8 @@ static CU_TestInfo tests[] = {
     TEST(a_worker_that_was_just_handed_on_ends_with_its_pool),
     TEST(a_pool_can_be_freed_after_its_loop),
     TEST(misuse_is_told),
+    TEST(a_worker_is_told_what_it_lacks),
+    TEST(a_shutdown_that_is_cancelled_lets_calls_go_on),
     TEST(each_fault_while_it_use_a_pool),
     TEST(a_call_can_be_cancelled_at_every_step),
     CU_TEST_INFO_NULL,
