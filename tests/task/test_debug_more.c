@@ -48,12 +48,22 @@ WEFT_ASYNC(takes_turns, (int, turns), (double, seconds))
     return 0;
 }
 
+static void asks_in_a_callback(void *unused)
+{
+    weft_task_metrics of_task = { .size = sizeof of_task };
+
+    (void)unused;
+    EQUAL(weft_task_get_metrics(NULL, &of_task), -EPERM); /* of which task? */
+}
+
 IN_TASK(nothing_is_counted_unless_asked_for)
 {
     weft_task_metrics of_task = { .size = sizeof of_task };
 
     EQUAL(fetch(), -ENODATA);
     EQUAL(weft_task_get_metrics(NULL, &of_task), -ENODATA);
+    EQUAL(weft_loop_call_soon(NULL, asks_in_a_callback, NULL, NULL), 0);
+    weft_sleep(0);
     EQUAL(weft_debug_set(NULL, "awaits"), 0);
     EQUAL(fetch(), -ENODATA);
     EQUAL(weft_debug_set(NULL, "metrics"), 0);

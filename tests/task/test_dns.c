@@ -373,6 +373,9 @@ IN_TASK(an_address_has_a_name)
     EQUAL(weft_getnameinfo(&address, NI_NAMEREQD, &name), -ENOENT);
     says("192.0.2.1:80: it has no name");
     forget_names();
+    know("two.test", EAI_OVERFLOW, "192.0.2.1");
+    EQUAL(weft_getnameinfo(&address, 0, &name), -ENAMETOOLONG);
+    forget_names();
 }
 
 IN_TASK(numbers_of_an_address_need_no_thread)

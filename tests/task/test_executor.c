@@ -166,12 +166,13 @@ IN_TASK(a_full_queue_refuses)
     futures[2] = begin(executor, job_counts, &counter);
     EQUAL(weft_loop_run_in_executor(NULL, executor, job_counts, &counter, &refused), -EAGAIN);
     EQUAL(weft_to_thread_in(executor, job_counts, &counter), -EAGAIN);
-    CHECK(refused == NULL);
     gate_open(&gate);
     EQUAL(weft_await(futures[0]), 7);
     EQUAL(weft_await(futures[1]), 1);
     EQUAL(weft_await(futures[2]), 2);
     weft_executor_free(executor);
+    EQUAL(weft_loop_run_in_executor(NULL, executor, job_counts, &counter, &refused), -ESRCH);
+    CHECK(refused == NULL);
 }
 
 IN_TASK(one_worker_does_its_jobs_in_their_order)

@@ -228,6 +228,30 @@ IN_TASK(bad_use_is_an_error)
     weft_lines_close(lines);
 }
 
+WEFT_ASYNC(reads_a_line, (weft_lines *, lines))
+{
+    weft_line line;
+
+    return weft_lines_next(lines, &line);
+}
+
+/* Blocks that are not looked for in memory first. */
+IN_TASK(two_tasks_cannot_read_one_at_once)
+{
+    weft_lines *lines = NULL;
+    weft_line line;
+    weft_task *reader;
+
+    EQUAL(weft_lines_open(file_of("a", "one\n"), &WITH(.block = 1u << 20), &lines), 0);
+    reader = weft_create_task(reads_a_line(lines), NULL);
+    weft_sleep(0);
+    EQUAL(weft_lines_next(lines, &line), -EBUSY);
+    EQUAL(weft_lines_seek(lines, 0), -EBUSY);
+    EQUAL(weft_await(reader), 1);
+    EQUAL(weft_lines_seek(lines, 0), 0);
+    weft_lines_close(lines);
+}
+
 WEFT_ASYNC(reads_lines)
 {
     weft_lines *lines;
@@ -268,6 +292,7 @@ static CU_TestInfo tests[] = {
     TEST(a_file_that_was_truncated_can_be_begun_again),
     TEST(many_lines_take_few_waits),
     TEST(bad_use_is_an_error),
+    TEST(two_tasks_cannot_read_one_at_once),
     TEST(cancelled_at_every_step_no_line_is_lost),
     CU_TEST_INFO_NULL,
 };

@@ -336,6 +336,22 @@ WATCHED(an_address_in_use_is_an_error_with_words)
     weft_listener_free(listener);
 }
 
+WEFT_ASYNC(listens_by_name_when_cancelled)
+{
+    weft_listener *made = NULL;
+    int r;
+
+    EQUAL(weft_task_cancel(weft_current_task()), 0);
+    r = weft_loop_create_server(NULL, &noting, NULL, "localhost", 0, NULL, &made);
+    CHECK(!made);
+    return r;
+}
+
+WATCHED(a_name_is_not_looked_up_for_who_is_cancelled)
+{
+    EQUAL(weft_await(listens_by_name_when_cancelled()), -ECANCELED);
+}
+
 WATCHED(two_share_a_port_where_both_say_so)
 {
     struct seen seen = { .quiet = true };
@@ -515,6 +531,7 @@ static CU_TestInfo tests[] = {
     TEST(it_rests_when_there_is_no_descriptor_left),
     TEST(all_interfaces_are_a_socket_for_each_family_at_one_port),
     TEST(an_address_in_use_is_an_error_with_words),
+    TEST(a_name_is_not_looked_up_for_who_is_cancelled),
     TEST(two_share_a_port_where_both_say_so),
     TEST(a_socket_that_is_bound_is_taken_over),
     TEST(a_unix_sockets_file_comes_and_goes_with_it),

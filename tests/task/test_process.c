@@ -282,6 +282,36 @@ IN_TASK(misuse_is_told)
     EQUAL(in_callback, 0);
 }
 
+/* As the user who must not. */
+#define NOBODY 65534
+
+WEFT_ASYNC(asks_for_too_much)
+{
+    weft_process *process = sleeper();
+
+    EQUAL(setresuid(NOBODY, NOBODY, 0), 0);
+    EQUAL(weft_process_send_signal(process, SIGTERM), -EPERM);
+    EQUAL(weft_process_terminate(process), -EPERM);
+    EQUAL(setresuid(0, 0, 0), 0);
+    EQUAL(weft_process_terminate(process), 0);
+    EQUAL(weft_process_wait(process), 256 + SIGTERM);
+    return weft_process_free(process);
+}
+
+static int is_less_than_its_child(void)
+{
+    EQUAL(weft_run(asks_for_too_much(), &(weft_run_options){ .backend = backend() }), 0);
+    return 0;
+}
+
+ALONE(a_child_with_other_rights_gets_no_signal)
+{
+    /* Only root can lose them; and GLib has a thread that a forked child would lack. */
+    if (geteuid() == 0 && strncmp(backend(), "glib", 4) != 0) {
+        EQUAL(in_child(is_less_than_its_child, NULL, 0), 0);
+    }
+}
+
 ALONE(outside_of_a_loop_no_process_begins)
 {
     const char *const argv[] = { "true", NULL };
@@ -568,6 +598,7 @@ static CU_TestInfo tests[] = {
     TEST(each_step_before_the_program_has_its_own_words),
     TEST(arguments_that_are_too_long_are_refused),
     TEST(misuse_is_told),
+    TEST(a_child_with_other_rights_gets_no_signal),
     TEST(outside_of_a_loop_no_process_begins),
     TEST(it_has_its_arguments_as_they_are),
     TEST(its_folder_is_the_one_that_was_asked_for),

@@ -257,6 +257,40 @@ IN_LOOP(at_sixteen_pumps_it_ends)
     weft_task_unref(task);
 }
 
+/* Where no turn can be given. */
+
+static int at_the_end;
+
+static void pump_at_the_end(void *unused, weft_task *task, int status)
+{
+    (void)unused, (void)task, (void)status;
+    at_the_end = weft_loop_pump(NULL);
+}
+
+IN_TASK(while_a_task_is_being_ended_there_is_no_pump)
+{
+    static const weft_loop_hooks hooks = { .size = sizeof hooks, .task_ended = pump_at_the_end };
+
+    at_the_end = 0;
+    EQUAL(weft_loop_add_hooks(NULL, &hooks, NULL), 0);
+    EQUAL(weft_await(weft_create_task(sleeps(0), NULL)), 0);
+    EQUAL(at_the_end, -EBUSY);
+    EQUAL(weft_loop_remove_hooks(NULL, &hooks, NULL), 0);
+}
+
+static void *asks_from_elsewhere(void *unused)
+{
+    EQUAL(weft_loop_fd(loop), -EXDEV);
+    EQUAL(weft_loop_pump(loop), -EXDEV);
+    EQUAL(weft_loop_hold(loop, true), -EXDEV);
+    return unused;
+}
+
+IN_TASK(another_thread_keeps_off)
+{
+    in_thread(asks_from_elsewhere, NULL);
+}
+
 /* Another loop's turn within ours. */
 
 static void pump_other(void *other)
@@ -464,6 +498,8 @@ static CU_TestInfo tests[] = {
     TEST(a_callback_pumps_too),
     TEST(a_task_that_was_started_eagerly_by_a_callback_pumps),
     TEST(at_sixteen_pumps_it_ends),
+    TEST(while_a_task_is_being_ended_there_is_no_pump),
+    TEST(another_thread_keeps_off),
     TEST(loops_have_turns_within_each_other),
     TEST(the_descriptor_tells_when_to_pump),
     TEST(the_descriptor_stays_readable_while_something_is_ready),

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ static struct {
 } the;
 
 static const weft_datagram_protocol deaf = { .size = sizeof deaf };
+static const weft_datagram_names names = { .local_host = "127.0.0.1" };
 
 WEFT_ASYNC(serves, (weft_stream *, stream), (void *, user))
 {
@@ -88,6 +90,8 @@ static void refuses_connections(int error)
     weft_address local;
 
     EQUAL(weft_address_parse("127.0.0.1", 0, &local), 0);
+    EQUAL(weft_loop_create_datagram_endpoint_host(loop, &deaf, NULL, &names, NULL, &endpoint),
+          error);
     EQUAL(weft_server_serve_forever(the.server), error);
     EQUAL(weft_server_stop(the.server), error);
     EQUAL(weft_server_drain(the.server, 1), error);
@@ -134,13 +138,17 @@ static int child_of_the_task(void)
     weft_address from;
     weft_process_pool *pool = NULL;
     weft_signal_receiver *receiver = NULL;
+    weft_datagram *datagram = NULL;
+    struct winsize size = { 0 };
 
     refuses_connections(-ECHILD);
     refuses_processes(-ECHILD);
     EQUAL(weft_datagram_recvfrom(the.datagram, &byte, 1, &from), -ECHILD);
     EQUAL(weft_process_pool_new(NULL, &pool), -ECHILD);
     EQUAL(weft_signal_receiver_open((const int[]){ SIGUSR2, 0 }, &receiver), -ECHILD);
-    CHECK(!pool && !receiver);
+    EQUAL(weft_datagram_open_host(&names, NULL, &datagram), -ECHILD);
+    EQUAL(weft_tty_wait_winsize(0, &size), -ECHILD);
+    CHECK(!pool && !receiver && !datagram);
     return 7;
 }
 

@@ -122,6 +122,7 @@ IN_LOOP(a_closed_loop_refuses)
     weft_transport *transport = NULL;
     weft_listener *listener = NULL;
     weft_datagram_transport *endpoint = NULL;
+    const weft_datagram_names names = { .local_host = "127.0.0.1" };
     weft_address local;
 
     EQUAL(weft_loop_close(closed), 0);
@@ -138,6 +139,8 @@ IN_LOOP(a_closed_loop_refuses)
           -EBADF);
     EQUAL(weft_loop_create_server(closed, &noting, NULL, "127.0.0.1", 0, NULL, &listener), -EBADF);
     EQUAL(weft_loop_create_datagram_endpoint(closed, &deaf, NULL, &local, NULL, NULL, &endpoint),
+          -EBADF);
+    EQUAL(weft_loop_create_datagram_endpoint_host(closed, &deaf, NULL, &names, NULL, &endpoint),
           -EBADF);
     EQUAL(weft_task_status(weft_loop_create_task(closed, gives(0), NULL)), -EBADF);
     CHECK(!future && !transport && !listener && !endpoint);

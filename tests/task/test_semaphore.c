@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Semaphores: slots, order, bounds, slots from other threads. */
+#include "core/sync/event.h"
 #include "tests/task/steps.h"
 
 #include <pthread.h>
@@ -277,6 +278,16 @@ IN_TASK(slots_too_many_from_a_thread_are_dropped_and_reported)
     }
 }
 
+IN_TASK(no_more_slots_are_under_way_than_can_be_counted)
+{
+    fresh(0);
+    EQUAL(weft__post(weft__post_of(&slots.post), WEFT__POST_COUNT, false), 0);
+    EQUAL(weft_semaphore_release_threadsafe(&slots), -EOVERFLOW);
+    EQUAL(value(), WEFT__POST_COUNT);
+    EQUAL(weft_semaphore_acquire(&slots), 0);
+    EQUAL(weft_semaphore_release_threadsafe(&slots), 0);
+}
+
 enum { THREADS = 4, SLOTS = 2000 };
 
 static void *releases_many(void *unused)
@@ -411,6 +422,7 @@ static CU_TestInfo tests[] = {
     TEST(slots_from_a_thread_count_before_anybody_waits),
     TEST(slots_from_a_thread_reach_who_waits),
     TEST(slots_too_many_from_a_thread_are_dropped_and_reported),
+    TEST(no_more_slots_are_under_way_than_can_be_counted),
     TEST(no_slot_of_several_threads_is_lost),
     TEST(a_signal_handler_gives_a_slot),
     TEST(slots_of_a_closed_loop_wait_for_the_next),

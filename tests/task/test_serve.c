@@ -397,12 +397,23 @@ WEFT_ASYNC(listens_wrongly, (weft_worker *, worker))
     EQUAL(weft_worker_listen(worker, NULL, 0, NULL, NULL), -EINVAL);
     EQUAL(weft_worker_listen(worker, "192.0.2.77", 0, NULL, &fd), -EADDRNOTAVAIL);
     EQUAL(fd, -1);
+    EQUAL(weft_worker_listen(worker, "127.0.0.1", *(int *)weft_worker_arg(worker), NULL, &fd),
+          -EADDRINUSE);
     return 0;
 }
 
 ALONE(what_cannot_be_listened_at_is_an_error)
 {
-    EQUAL(serve_with(listens_wrongly, NULL, (weft_serve_options){ .name = NULL }), 0);
+    weft_address taken;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), number;
+
+    EQUAL(weft_address_parse("127.0.0.1", 0, &taken), 0);
+    EQUAL(bind(fd, &taken.sockaddr, taken.length), 0);
+    EQUAL(listen(fd, 1), 0);
+    EQUAL(getsockname(fd, &taken.sockaddr, &taken.length), 0);
+    number = weft_address_port(&taken);
+    EQUAL(serve_with(listens_wrongly, &number, (weft_serve_options){ .name = NULL }), 0);
+    EQUAL(close(fd), 0);
 }
 
 /* What is refused. */

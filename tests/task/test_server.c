@@ -581,6 +581,13 @@ ON_REAL(a_server_without_memory_to_wait_goes_on_after_a_second)
 
 /* The loop's end. */
 
+static void wait_in_callback(void *unused)
+{
+    (void)unused;
+    EQUAL(weft_server_serve_forever(server), -EPERM);
+    EQUAL(weft_server_drain(server, 1), -EPERM);
+}
+
 static void stop_in_callback(void *unused)
 {
     (void)unused;
@@ -596,6 +603,7 @@ ON_REAL(a_callback_closes_without_waiting)
     start(NULL);
     client = connect_to_server();
     talk(client);
+    EQUAL(weft_loop_call_soon(NULL, wait_in_callback, NULL, NULL), 0);
     EQUAL(weft_loop_call_soon(NULL, stop_in_callback, NULL, NULL), 0);
     EQUAL(weft_stream_read(client, &c, 1), 0);
     weft_stream_close(client);

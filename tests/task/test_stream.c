@@ -722,8 +722,14 @@ OVER_EACH(a_stream_tells_of_itself, BENEATH)
 
 IN_TASK(what_is_no_stream_is_an_error)
 {
+    weft_stream *ends[2];
+    weft_credentials peer;
     char c;
 
+    EQUAL(weft_stream_pair(0, ends), 0);
+    EQUAL(weft_stream_close(ends[0]), 0);
+    EQUAL(weft_stream_close(ends[1]), 0);
+    EQUAL(weft_stream_credentials(ends[0], &peer), -EBADF);
     EQUAL(weft_stream_read(NULL, &c, 1), -EINVAL);
     EQUAL(weft_stream_close(NULL), 0);
     EQUAL(weft_stream_open_fd(-1, NULL, &here), -EBADF);
@@ -816,6 +822,8 @@ ON_REAL(inherited_descriptors_stay_as_they_are)
     EQUAL(copies_stdin(), 0);
     CHECK(!(fcntl(0, F_GETFL) & O_NONBLOCK));
     CHECK(!(fcntl(1, F_GETFL) & O_NONBLOCK));
+    close(0);
+    EQUAL(weft_stream_open_stdio(0, &here), -EBADF);
     EQUAL(dup2(saved[0], 0), 0);
     EQUAL(dup2(saved[1], 1), 1);
     EQUAL(read(out[0], got, sizeof got), 7);

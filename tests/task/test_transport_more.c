@@ -123,6 +123,7 @@ IN_TASK(what_is_no_connected_stream_is_refused)
     struct seen seen = { .quiet = true };
     weft_transport *transport = NULL;
     int datagrams = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), pipes[2];
+    int stream = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC), file = open("/proc/self/exe", O_RDONLY);
 
     EQUAL(pipe(pipes), 0);
@@ -137,12 +138,15 @@ IN_TASK(what_is_no_connected_stream_is_refused)
     EQUAL(weft_loop_connect_read_pipe(NULL, NULL, &seen, pipes[0], &transport), -EINVAL);
     if (!watches()) {
         EQUAL(weft_loop_connect_read_pipe(NULL, &noting, &seen, pipes[0], &transport), -EOPNOTSUPP);
+        EQUAL(weft_loop_connect_accepted_socket(NULL, &noting, &seen, stream, &transport),
+              -EOPNOTSUPP);
     } else if (strcmp(backend_name(), "epoll") == 0) {
         EQUAL(weft_loop_connect_read_pipe(NULL, &noting, &seen, null, &transport), -EPERM);
     }
     CHECK(transport == NULL);
     EQUAL(seen.made, 0);
     close(datagrams);
+    close(stream);
     close(pipes[0]);
     close(pipes[1]);
     close(null);
@@ -254,6 +258,7 @@ IN_TASK(pipes_are_read_to_their_end)
     EQUAL(weft_transport_write_eof(transport), -EOPNOTSUPP);
     EQUAL(weft_transport_can_write_eof(transport), false);
     EQUAL(weft_transport_peername(transport, &(weft_address){ 0 }), -ENOTSOCK);
+    EQUAL(weft_transport_sockname(transport, &(weft_address){ 0 }), -ENOTSOCK);
     EQUAL(write(fds[1], "hello", 5), 5);
     while (seen.count < 5) {
         weft_sleep(0);
