@@ -25,8 +25,8 @@ typedef struct weft_backend_info {
  *
  *  arg  handed to `each`, which returns 0 to go on and anything else to end it.
  *
- *  Returns what `each` returned last, 0, -EINVAL no `each`, -ENOMEM.  Any thread.  Cost: opens
- *  every plugin. */
+ *  Returns what `each` returned last, 0, -EINVAL no `each`.  Any thread.  Cost: opens every
+ *  plugin. */
 WEFT_API int weft_backend_list(int (*each)(const weft_backend_info *info, void *arg), void *arg);
 
 /** Finds a backend by its name, as weft_loop_new() does.

@@ -87,7 +87,8 @@ WEFT_API WEFT_MUST_USE int weft_copy_context(weft_context **ret_context);
  *  weft_copy_context().  Source: contextvars.Context(). */
 WEFT_API WEFT_MUST_USE int weft_context_new(weft_context **ret_context);
 
-/** Adds a hold.  Returns `context`; a stale handle comes back as it is and stays -ESRCH. */
+/** Adds a hold.  Returns `context`, also where that is stale: then no hold is added, and it stays
+ *  so. */
 WEFT_API WEFT_MUST_USE weft_context *weft_context_ref(weft_context *context);
 
 /** Gives a hold back.  A context goes when it has neither holds nor a task or call that runs in it.

@@ -119,8 +119,8 @@ WEFT_API int weft_file_truncate(int fd, int64_t size);
 
 /** Makes sure that there is room on the disk for a stretch of the file, which grows where it must.
  *
- *  Returns 0; -ENOSPC, -EFBIG, -EOPNOTSUPP (on OpenBSD always), -EBADF.
- *  Source: posix_fallocate(3). */
+ *  Returns 0; -ENOSPC, -EFBIG, -EBADF; -EOPNOTSUPP the file system cannot, and the C library does
+ *  not make up for it; on OpenBSD always.  Source: posix_fallocate(3). */
 WEFT_API int weft_file_allocate(int fd, int64_t offset, int64_t size);
 
 /** Waits until what was written is on the disk.

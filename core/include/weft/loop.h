@@ -94,7 +94,8 @@ WEFT_API int weft_loop_run_until_complete_future(weft_loop *loop, weft_future *f
 
 /** Lets weft_loop_run_forever() return when what is ready now has run; on a loop that does not run,
  *  after it has looked at its descriptors once.
- *  Returns 0, -EBADF, -EXDEV, -EPERM.  Source: loop.stop(). */
+ *  Returns 0, -EBADF, -EXDEV, -EPERM, -EOPNOTSUPP an attached one, which only its host can stop.
+ *  Source: loop.stop(). */
 WEFT_API int weft_loop_stop(weft_loop *loop);
 
 /** Whether it runs, in whatever thread.  Any thread.  Source: loop.is_running(). */

@@ -246,12 +246,12 @@ WEFT_API int weft_process_communicate_with(weft_process *process, const void *in
  *  says -EPIPE to who writes, one that only writes has ended for who reads.  Where the backend
  *  watches nothing real (`sim`) a thread looks at the pipe, for 20 ms at a time.
  *
- *  Returns the stream, borrowed; NULL, which all calls of streams answer with -EINVAL, there is no
- *  such pipe: it was not made with WEFT_PIPE, was taken, or weft_process_communicate() has closed
- *  it.  What else goes wrong is a failed stream, never NULL, whose calls return the error: -EBUSY
- *  a weft_process_communicate() has begun, -ENOMEM, -EPERM no loop runs here, -EBADF another one
- *  does, -EXDEV, -ECHILD after a fork.  Not cancellation points.  Cost: a look-up; the first time
- *  a cell of the loop's streams.
+ *  Returns the stream, borrowed; NULL, which no call of streams takes, there is no such pipe: it
+ *  was not made with WEFT_PIPE, was taken, or weft_process_communicate() has closed it.  What else
+ *  goes wrong is a failed stream, never NULL, whose calls return the error: -EBUSY a
+ *  weft_process_communicate() has begun, -ENOMEM, -EPERM no loop runs here, -EBADF another one
+ *  does, -EXDEV, -ECHILD after a fork.  Not cancellation points.  Cost: a look-up; the first time a
+ *  cell of the loop's streams.
  *  Source: Process.stdin, Process.stdout, Process.stderr. */
 WEFT_API weft_stream *weft_process_stdin(weft_process *process);
 WEFT_API weft_stream *weft_process_stdout(weft_process *process);

@@ -94,7 +94,7 @@ WEFT_API int weft_runner_run(weft_runner *runner, weft_coro *main);
 /** Returns the loop; NULL when the runner is closed.  Source: Runner.get_loop(). */
 WEFT_API weft_loop *weft_runner_get_loop(const weft_runner *runner);
 
-/** Returns the signal that ended the last run, for which it returned -EINTR; 0: none did. */
+/** Returns the signal that ended the last run; 0: none did. */
 WEFT_API int weft_runner_signal(const weft_runner *runner);
 
 /** Ends what is left, as weft_run() does, and closes the loop.  Again: nothing.

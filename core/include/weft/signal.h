@@ -62,11 +62,13 @@ WEFT_API WEFT_MUST_USE int weft_signal_receiver_open(const int *signums,
 
 /** Waits for the next of its signals and takes it.
  *
+ *  On a backend with virtual time nothing real is waited for: where nothing else can happen the run
+ *  ends with -EDEADLK.
+ *
  *  Returns its number (several that wait: the lowest first), -ECANCELED the task is cancelled (none
  *  is lost), -EBADF the receiver was closed meanwhile, -EBUSY another task waits already, -ESRCH it
  *  was closed before, -EINVAL, -EPERM not in a task, -EXDEV another loop's, -ECHILD.  A
- *  cancellation point.  On a backend with virtual time nothing real is waited for: -EDEADLK ends
- *  the run where nothing else can happen. */
+ *  cancellation point. */
 WEFT_API int weft_signal_receive(weft_signal_receiver *receiver);
 
 /** Ends it; what was not received is forgotten.  Returns NULL.  NULL is allowed.  The loop's

@@ -69,7 +69,7 @@ WEFT_API WEFT_MUST_USE weft_task *weft_loop_create_task(weft_loop *loop, weft_co
 
 /** Adds a hold, for a second one who awaits.
  *
- *  Returns `task`; a stale handle comes back as it is and stays -ESRCH. */
+ *  Returns `task`, also where that is stale: then no hold is added, and it stays so. */
 WEFT_API WEFT_MUST_USE weft_task *weft_task_ref(weft_task *task);
 
 /** Gives a hold back without awaiting.  A task that nobody awaited is reported in debug mode, and

@@ -88,11 +88,11 @@ WEFT_API int weft_tcsetwinsize(int fd, const struct winsize *size);
  *  fd    the terminal in whose foreground the program runs: only those are told (SIGWINCH).
  *  size  the size that is known, all 0 to begin with; gets the new one, untouched on error.
  *
- *  Handlers and receivers of SIGWINCH get it as well (weft/signal.h).
+ *  Handlers and receivers of SIGWINCH get it as well (weft/signal.h).  On a backend with virtual
+ *  time no signal is waited for: where nothing else can happen the run ends with -EDEADLK.
  *
  *  Returns 0; -ECANCELED the task is cancelled; -ENOTTY, -EBADF, -EINVAL, -ENOMEM; -EPERM outside a
- *  task, -ECHILD.  On a backend with virtual time no signal is waited for: -EDEADLK ends the run
- *  where nothing else can happen.  A cancellation point.  Source: SIGWINCH in signal(7). */
+ *  task, -ECHILD.  A cancellation point.  Source: SIGWINCH in signal(7). */
 WEFT_API int weft_tty_wait_winsize(int fd, struct winsize *size);
 
 WEFT_END_DECLS
