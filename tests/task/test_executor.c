@@ -425,6 +425,7 @@ IN_LOOP(a_loop_that_does_not_run_does_for_its_shutdown)
 
     gate_close(&stuck_gate);
     EQUAL(weft_loop_run_in_executor(loop, NULL, stuck, &stuck_gate, &future), 0);
+    gate_await_came(&stuck_gate, 1); /* or it is taken back before it has begun */
     EQUAL(weft_loop_shutdown_default_executor(loop, 0.01), -ETIMEDOUT);
     check_stuck_reports(0);
     gate_open(&stuck_gate);
