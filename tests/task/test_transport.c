@@ -50,9 +50,11 @@ struct opening {
 static void open_in_callback(void *arg)
 {
     struct opening *opening = arg;
+    int fd = -7;
 
     EQUAL(weft_loop_call_soon(NULL, NOTED("before"), NULL), 0);
-    CHECK(transport_for(opening->fd, &opening->seen));
+    EQUAL(weft_transport_detach(transport_for(opening->fd, &opening->seen), &fd), -EAGAIN);
+    EQUAL(fd, -7);
     EQUAL(opening->seen.made, 0);
     EQUAL(weft_loop_call_soon(NULL, NOTED("after"), NULL), 0);
 }

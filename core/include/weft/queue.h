@@ -123,7 +123,8 @@ WEFT_API int weft_queue_put(weft_queue *queue, void *item);
 WEFT_API int weft_queue_get(weft_queue *queue, void **ret_item);
 
 /** The same without waiting: -EAGAIN there is no room (a rendezvous: nobody waits for an item), or
- *  no item.  In or outside a task; not cancellation points.
+ *  no item; -EBADF a loop was closed while its tasks waited here.  In or outside a task; not
+ *  cancellation points.
  *  Source: Queue.put_nowait(), Queue.get_nowait(). */
 WEFT_API int weft_queue_put_nowait(weft_queue *queue, void *item);
 WEFT_API int weft_queue_get_nowait(weft_queue *queue, void **ret_item);
