@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -242,6 +243,43 @@ static void alloc_counts_exactly_across_threads(void)
     CU_ASSERT(weft__alloc_live() == before);
 }
 
+/* Who decides for all threads: how often it was asked, for memory and for calls. */
+static atomic_int asked[2];
+
+static int refuse_calls(bool for_memory)
+{
+    atomic_fetch_add(&asked[for_memory], 1);
+    return for_memory ? 0 : -EIO;
+}
+
+static void *asks_in_a_thread(void *unused)
+{
+    int r = weft__fault();
+
+    return r == -EIO ? asked : unused;
+}
+
+static void one_can_decide_for_all_threads(void)
+{
+    pthread_t thread;
+    void *found = NULL;
+
+    weft__fault_ask_all(refuse_calls);
+    weft__free(weft__alloc(NULL, 8));
+    weft__free(weft__alloc_zeroed(1, 8));
+    weft__free(weft__alloc_aligned(16, 8));
+    errno = 0;
+    CU_ASSERT(WEFT__SYS(0) == -1 && errno == EIO);
+    CU_ASSERT_FATAL(pthread_create(&thread, NULL, asks_in_a_thread, NULL) == 0);
+    pthread_join(thread, &found);
+    CU_ASSERT(found == asked);
+    weft__fault_ask_all(NULL);
+    CU_ASSERT(WEFT__SYS(0) == 0);
+    CU_ASSERT(atomic_load(&asked[true]) == 3);
+    CU_ASSERT(atomic_load(&asked[false]) == 2);
+    CU_ASSERT(weft__fault_arm(DISARM, 0) < 0);
+}
+
 static CU_TestInfo tests[] = {
     WEFT_UNIT_TEST(alloc_counts_blocks_not_bytes),
     WEFT_UNIT_TEST(alloc_again_keeps_the_bytes_and_the_count),
@@ -257,6 +295,7 @@ static CU_TestInfo tests[] = {
     WEFT_UNIT_TEST(system_call_fails_with_the_errno_that_was_armed),
     WEFT_UNIT_TEST(system_call_without_a_fault_is_just_made),
     WEFT_UNIT_TEST(fault_happens_once_however_many_threads_race_for_it),
+    WEFT_UNIT_TEST(one_can_decide_for_all_threads),
     WEFT_UNIT_TEST(alloc_counts_exactly_across_threads),
     CU_TEST_INFO_NULL,
 };
