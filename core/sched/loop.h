@@ -371,6 +371,12 @@ static inline bool weft__loop_spends_credit(struct weft__loop *loop)
     return true;
 }
 
+/* One more turn than there are, for one that is not to be counted. */
+static inline void weft__loop_spare_turn(struct weft__loop *loop)
+{
+    *(loop->sees_all ? &loop->credit : &loop->budget) += 1;
+}
+
 /* From now on each turn is seen, or no more. */
 void weft__loop_see_all(struct weft__loop *loop, bool on);
 

@@ -166,7 +166,9 @@ static WEFT__INLINE struct weft__task *new_task(struct weft__loop *loop, weft_co
     return task;
 }
 
-/* Lets a new task run at once: its creator is the next to run when it waits or ends. */
+/* Lets a new task run at once: its creator is the next to run when it waits or ends.  Nobody else
+ * has that turn, so it spends no budget: a creator that never waits gives way when it finds the
+ * budget spent, and would not if its tasks had found that first. */
 static void start_eagerly(struct weft__loop *loop, struct weft__task *task)
 {
     struct weft__task *creator = loop->current;
@@ -176,6 +178,9 @@ static void start_eagerly(struct weft__loop *loop, struct weft__task *task)
         return;
     }
     weft__ready_first(loop, creator ? &creator->item : &loop->back_item);
+    if (!loop->shuffles) { /* or any other task may be the next */
+        weft__loop_spare_turn(loop);
+    }
     loop->current = task;
     weft__fiber_switch(creator ? &creator->fiber : &loop->fiber, &task->fiber, weft__task_entry);
 }

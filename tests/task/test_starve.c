@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Nobody starves: whoever is always ready leaves room for timers, descriptors and other threads. */
+#include "core/sched/loop.h"
 #include "tests/task/task.h"
 
 #include <pthread.h>
@@ -179,6 +180,25 @@ IN_TASK(a_callback_gets_its_turn)
     }
 }
 
+/* Wherever the budget of turns ends: a task that starts at once takes none of it, or it would spend
+ * what its creator has to find spent to give way. */
+IN_TASK(it_gets_it_within_the_budget)
+{
+    for (int spent = 0; spent < 8; spent++) {
+        for (enum greed greed = YIELD; greed < GREEDS; greed++) {
+            for (int i = 0; i < spent; i++) {
+                weft_future *future = new_future();
+
+                EQUAL(weft_future_set_result(future, NULL), 0);
+                EQUAL(weft_await(future), 0);
+            }
+            EQUAL(weft_loop_call_soon(NULL, serve, NULL, NULL), 0);
+            be_greedy(greed);
+            CHECK(turns <= 2 * WEFT__BUDGET);
+        }
+    }
+}
+
 static void serve_once_readable(void *arg)
 {
     int fd = *(int *)arg;
@@ -264,6 +284,7 @@ static CU_TestInfo tests[] = {
     TEST(a_timer_comes_between_long_turns),
     TEST(another_task_gets_its_turn),
     TEST(a_callback_gets_its_turn),
+    TEST(it_gets_it_within_the_budget),
     TEST(a_descriptor_is_looked_at),
     TEST(another_thread_is_heard),
     TEST(all_have_the_same_share),
