@@ -193,10 +193,10 @@ ON_ANY_SYSTEM(what_cannot_run_says_why)
     forget_temporaries();
 }
 
-static int returns_exdev(void *unused)
+static int returns_efbig(void *unused)
 {
     (void)unused;
-    return -EXDEV;
+    return -EFBIG;
 }
 
 ON_ANY_SYSTEM(each_step_before_the_program_has_its_own_words)
@@ -211,8 +211,8 @@ ON_ANY_SYSTEM(each_step_before_the_program_has_its_own_words)
             "cannot run 'true' in '/etc/passwd': Not a directory");
     refused(argv, &(weft_process_options){ .process_group = 1 }, -EPERM,
             "cannot put 'true' into process group 1: Operation not permitted");
-    refused(argv, &(weft_process_options){ .preexec = returns_exdev }, -EXDEV,
-            "cannot run 'true': preexec failed: Invalid cross-device link");
+    refused(argv, &(weft_process_options){ .preexec = returns_efbig }, -EFBIG,
+            "cannot run 'true': preexec failed: File too large");
     refused(argv, &(weft_process_options){ .in = WEFT_FD(12345) }, -EBADF,
             "cannot give descriptor 12345 to 'true': Bad file descriptor");
     refused(argv, &(weft_process_options){ .pass_fds = &closed, .pass_fds_count = 1 }, -EBADF,
