@@ -248,9 +248,12 @@ static void read_report(const struct cmsghdr *control, weft_datagram_error_info 
 int weft__datagram_take_error(int fd, weft_datagram_error_info *ret_error)
 {
     weft_datagram_error_info info = { .error = 0 };
-    char control[512];
+    char control[512], byte;
+    struct iovec some = { &byte, 1 }; /* without room for data qemu-user says 0, and does nothing */
     struct msghdr message = { .msg_name = &info.to.sockaddr,
                               .msg_namelen = sizeof info.to.storage,
+                              .msg_iov = &some,
+                              .msg_iovlen = 1,
                               .msg_control = control,
                               .msg_controllen = sizeof control };
 
