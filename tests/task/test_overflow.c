@@ -55,10 +55,22 @@ static int overflow(void)
     return weft_run(makes_one_that_digs(task_name, task_stack), &options);
 }
 
+/* Runs it in a child that dies.  The last word of an emulator is not weft's. */
+static int dies(int (*body)(void), char *text, size_t size)
+{
+    int status = in_child(body, text, size);
+    char *last = strstr(text, "qemu: uncaught target signal");
+
+    if (last) {
+        *last = '\0';
+    }
+    return status;
+}
+
 static void check_death(const char *expected)
 {
     char text[1000], place[300];
-    int status = in_child(overflow, text, sizeof text);
+    int status = dies(overflow, text, sizeof text);
 
     snprintf(place, sizeof place, "'digs' (%s:%d)", __FILE__, LINE_OF_DIGS);
     CHECK(WIFSIGNALED(status));
@@ -132,11 +144,11 @@ ALONE(other_faults_are_none_of_our_business)
 {
     char text[500];
 
-    EQUAL(WTERMSIG(in_child(fault_elsewhere, text, sizeof text)), SIGSEGV);
+    EQUAL(WTERMSIG(dies(fault_elsewhere, text, sizeof text)), SIGSEGV);
     SAME(text, "");
-    EQUAL(WTERMSIG(in_child(raise_segv, text, sizeof text)), SIGSEGV);
+    EQUAL(WTERMSIG(dies(raise_segv, text, sizeof text)), SIGSEGV);
     SAME(text, "");
-    EQUAL(WTERMSIG(in_child(raise_bus, text, sizeof text)), SIGBUS);
+    EQUAL(WTERMSIG(dies(raise_bus, text, sizeof text)), SIGBUS);
     SAME(text, "");
 }
 
