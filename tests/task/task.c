@@ -409,13 +409,16 @@ static bool has_word(const char *list, const char *word)
 }
 
 /* Takes those tests out of the table that TASK_LEAVE_OUT names, and says which. */
-static void leave_out(CU_TestInfo *tests)
+static void leave_out(const char *suite, CU_TestInfo *tests)
 {
     const char *names = getenv("TASK_LEAVE_OUT");
     CU_TestInfo *kept = tests;
 
     for (const CU_TestInfo *t = tests; names && t->pName; t++) {
-        if (has_word(names, t->pName)) {
+        char name[200];
+
+        snprintf(name, sizeof name, "%s:%s", suite, t->pName);
+        if (has_word(names, name)) {
             printf("left out: %s\n", t->pName);
         } else {
             *kept++ = *t;
@@ -437,7 +440,7 @@ int task_main(const char *suite, CU_TestInfo *tests, int argc, char **argv)
     for (CU_TestInfo *t = tests; argc > 2 && t->pName; t++) {
         one[0] = strcmp(t->pName, argv[2]) == 0 ? *t : one[0];
     }
-    leave_out(tests);
+    leave_out(suite, tests);
     warm_up();
     return weft_unit_run(suite, argc > 2 ? one : tests);
 }

@@ -10,7 +10,7 @@
  *
  * and fails when it leaves a descriptor, a block of memory or an unread report.  With TASK_DEBUG in
  * the environment the loops are in debug mode by these words.  TASK_LEAVE_OUT names tests that
- * are not run, for tools/cross: of what the machine cannot. */
+ * are not run, `NAME:TEST ...`: what the machine cannot. */
 #ifndef TESTS_TASK_TASK_H
 #define TESTS_TASK_TASK_H
 
