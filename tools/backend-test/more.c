@@ -125,7 +125,7 @@ static void files_at_offsets(void)
 static void a_cancelled_one_completes(void)
 {
     const weft_backend_completions *table = kit.ops->completions;
-    char room[8];
+    char room[8] = "";
     int fds[2];
     weft_backend_op op = { .opcode = WEFT_OP_READ, .address = address_of(room), .length = 8 };
     int64_t end = kit_clock() + SOON;
