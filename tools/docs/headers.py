@@ -5,11 +5,14 @@ A header has an introduction, its first comment, and groups: a comment and the d
 follow it without an empty line between.  Nothing is known of C beyond where a declaration ends, so
 headers keep to the form that CONTRIBUTING.md gives.
 """
+import errno
 import glob
+import os
 import re
 from dataclasses import dataclass, field
 
 NAME = r'(?:weft|WEFT)_(?!_)\w+'
+NOT_LISTED = ('inline', 'common')  # headers that nobody looks for
 
 
 @dataclass
@@ -22,8 +25,8 @@ class Declaration:
 
 @dataclass
 class Block:
-    kind: str  # text, parameters, list, code
-    content: object  # a string; for parameters and lists, pairs of a term and its text
+    kind: str  # text, parameters, list, errors, code
+    content: object  # a string; for parameters, lists and errors, pairs of a term and its text
 
 
 @dataclass
@@ -133,6 +136,133 @@ def join(blocks):
     return whole
 
 
+ERROR = r'-E[A-Z0-9]{2,}'
+NOTE = (r'(?:A cancellation point|Not a? ?cancellation point|None is a cancellation|Any thread|Cost: |'
+        r"The loop's thread|A wait that (?:protects|a cancel)|With `\w+` a canc|They run when|"
+        r'The task runs when|On the host|In the thread of|Never waits|Reading the file may)')
+NOTES = re.compile(rf'(?<=[.)])\s+(?={NOTE})')
+
+
+def outside(text):
+    """Where brackets are not open: the depth at each character."""
+    depth, depths = 0, []
+    for c in text:
+        depth += (c == '(') - (c == ')')
+        depths.append(depth)
+    return depths
+
+
+def error_item(piece, rest):
+    """A piece of "-EBUSY another task reads, -ENOMEM" as a pair; adds to `rest` what is about others.
+    None for what is said in another form."""
+    name, text = re.match(rf'({ERROR})(.*)$', piece, re.S).groups()
+    text = text.strip() if text.strip().startswith('...') else text.strip(' .;,')
+    if like := re.match(r'(?:and|or) the like[:,]? ?(?!$)', text):
+        name, text = f'{name} ...', text[like.end():]
+    first, *more = re.split(r'(?<=[.)])\s+(?=[A-Z`])', text, maxsplit=1)
+    other = re.search(r'(?:^|[,;:] )(?:and |or |else )*(?:and the like$|'
+                      r'(?:as|what) (?:weft_|the |that|above|for|it|ended|broke).*$)|'
+                      r'^(?:or the like|and the like|\.\.\.)$|^(?:[,;] )?or .*$|^; (?!and ).*$', first, re.S)
+    if other:
+        words = re.sub(r'^[,;:. ]*(?:and |or |else )*', '', other.group())
+        first = first[:other.start()]
+        rest.append('And the like.' if words in ('the like', '') else f'Else {words.rstrip(".")}.')
+    rest += [m.rstrip('.') + '.' for m in more]
+    flat = re.sub(r'\([^()]*\)', '', ' '.join([first, *rest]))
+    return None if re.search(ERROR, flat) else (name, first.strip(' .,;:'))
+
+
+def errors_of(text):
+    """"Returns 0; -EBUSY another task reads, -ENOMEM." as what stands before the errors, the errors
+    as pairs, and sentences about all of them.  None where it is said in another form."""
+    depths, cuts = outside(text), []
+    for m in re.finditer(rf'[,;.] +(?:or |and )?(?={ERROR})', text):
+        if depths[m.start()] == 0:
+            cuts.append(m)
+    if not cuts:
+        return None
+    head = text[:cuts[0].start()]
+    if re.search(ERROR, re.sub(r'\([^()]*\)', '', head)):
+        return None
+    ends = [m.start() for m in cuts[1:]] + [len(text)]
+    items, rest = [], []
+    for cut, end in zip(cuts, ends):
+        items.append(error_item(text[cut.end():end], rest))
+    return None if None in items else (head, items, list(dict.fromkeys(rest)))
+
+
+def meaning(name, words, known):
+    """What an error means, as a sentence: by the words that a comment has for it, or in general."""
+    name = name.split(' ')[0].rstrip(',')
+    general = known.get(name) or os.strerror(getattr(errno, name[1:], 0)).lower()
+    words = 'the backend is `sim`' if words == '(sim)' else words
+    if re.match(r'and |also |too$', words):
+        words = f'{general}; {words}'
+    elif words.startswith('(') and words.endswith(')') and 0 not in outside(words)[:-1]:
+        words = words[1:-1]
+    words = words or general
+    plain = re.match(r'[a-z]+\b(?![_(.])', words)
+    return (words[:1].upper() + words[1:] if plain else words).rstrip('.') + '.'
+
+
+def general_errors(read):
+    """What weft means by its errors everywhere: the table at the head of error.h, but for those that
+    mean another thing where files are."""
+    table = ''.join(h.intro for h in read if h.name == 'error')
+    rows = re.findall(rf'^ +({ERROR}) +(.*(?:\n {{10,}}\S.*)*)', table, flags=re.M)
+    return {name: ' '.join(words.split()).split('; another')[0] for name, words in rows
+            if name not in ('-EBUSY', '-ENOENT', '-EAGAIN', '-EPROTO', '-ENOSPC', '-EINTR', '-E2BIG')}
+
+
+def of_files(header):
+    """Whether the errors of a header are rather the system's."""
+    return header.name in ('file', 'path', 'dir', 'whole_file', 'copy', 'temp', 'lines', 'notify', 'io',
+                           'process', 'terminal', 'address')
+
+
+def has_common_errors(header):
+    """Whether the introduction says what all calls of a header may return."""
+    return header.name != 'error' and bool(
+        re.search(rf'\b[Cc]alls?\b[^.]* returns?\b[^.]*{ERROR}', header.intro))
+
+
+def errors_for(header, read):
+    """What errors mean in a header where its comments have no words for them."""
+    known = general_errors(read)
+    if of_files(header):
+        return {e: known[e] for e in ('-ECANCELED', '-EINVAL', '-ENOMEM', '-EMFILE') if e in known}
+    return known
+
+
+def with_errors(blocks, known):
+    """Blocks of a comment with its errors set apart: behind the text that says what is returned."""
+    out, waiting = [], False
+    for block in blocks:
+        if block.kind == 'text' and re.match('Returns|and -E', block.content):
+            says, *notes = NOTES.split(block.content, maxsplit=1)
+            more = says.startswith('and ') and bool(out) and out[-1].kind == 'errors'
+            found = errors_of('Returns, ' + says[4:] if more else says)
+            if found:
+                head, items, rest = found
+                items = [(name, meaning(name, words, known)) for name, words in items]
+                if more:
+                    out[-1].content += items
+                else:
+                    out += [Block('text', head.rstrip('.,;:') + '.'), Block('errors', items)]
+                out += [Block('text', ' '.join(rest))] if rest else []
+            else:
+                out.append(Block('text', says))
+            out += [Block('text', n) for n in notes]
+            waiting = not notes
+        elif block.kind == 'code' and waiting and re.match(ERROR, block.content):
+            rows = re.findall(rf'^({ERROR}(?:, {ERROR})*) +(\S.*)', block.content, flags=re.M)
+            out.append(Block('errors', [(name, meaning(name, words, known)) for name, words in rows]))
+        else:
+            out.append(block)
+            waiting = False
+    return out
+
+
 def declared(text):
     """What one declaration declares, or None for what is of no interest."""
     one = ' '.join(re.sub(r'/\*.*?\*/', ' ', text, flags=re.S).split())
@@ -219,7 +349,7 @@ def read(path):
             start, at = at, end_of(lines, at)
             text = '\n'.join(lines[start:at])
             d = declared(text)
-            if d and not re.match(r'(weft|WEFT)__|WEFT_\w+_H$', d.name):
+            if d and re.match(r'(?:weft|WEFT)_(?!_|\w+_H$)', d.name):
                 if not group:
                     group = Group(header, start + 1, '', False, [])
                     header.groups.append(group)

@@ -50,16 +50,16 @@ typedef struct weft_addrinfo_options {
  *  service   "https" or "443"; NULL: port 0.  Copied.  Not both NULL.
  *  ret_info  give it back with weft_addrinfo_free(); untouched on error.
  *
- *  Returns 0, or with words in weft_error_detail()
+ *  Returns 0.  On failure, with words in weft_error_detail():
  *      -ENOENT          there is no such name
  *      -ENODATA         the name has no address of this family
- *      -EAGAIN          it cannot be told now: no server has answered; later, perhaps
+ *      -EAGAIN          it cannot be told now: no server has answered, or no thread could be made
  *      -EIO             a server has answered that it cannot tell
  *      -EPROTONOSUPPORT there is no such service for this type of socket
  *      -EAFNOSUPPORT, -ESOCKTNOSUPPORT  no such family or type here
  *      -ENAMETOOLONG, -EILSEQ  this can be no name
  *  and -ECANCELED, -EINVAL bad flags, -ENOMEM, -EPERM outside a task, -ECHILD, or what the system
- *  has failed with (-EMFILE ...).  When no thread could be made: -EAGAIN, too.
+ *  has failed with (-EMFILE ...).
  *  A cancellation point, also where the host is numeric, which does not wait.  Cost: one block and
  *  two switches between threads; a numeric host about a microsecond.
  *  Source: loop.getaddrinfo(), getaddrinfo(3). */
