@@ -68,6 +68,17 @@ def paths(root):
     return sorted(glob.glob(f'{root}/core/include/weft/*.h'))
 
 
+def sections(index, link):
+    """The rows of the tables of docs/README.md whose links match, by the heading above them."""
+    found, heading = {}, ''
+    for line in index.split('\n'):
+        if line.startswith('##'):
+            heading = line.lstrip('# ')
+        elif m := re.match(rf'\| \[[\w.]+\]\({link}\) \|', line):
+            found.setdefault(heading, []).append(m.group(1))
+    return found
+
+
 def sentences(text):
     return re.split(r'(?<=[.:])\s+(?=[A-Z_`])', text)
 

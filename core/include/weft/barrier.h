@@ -49,7 +49,7 @@ WEFT_API int weft_barrier_reset(weft_barrier *barrier);
  *  Returns as that does.  Source: Barrier.abort(). */
 WEFT_API int weft_barrier_abort(weft_barrier *barrier);
 
-/** Whether it is broken.  Source: Barrier.broken. */
+/** Whether a barrier is broken.  Source: Barrier.broken. */
 static inline bool weft_barrier_broken(const weft_barrier *barrier)
 {
     return barrier->broken;
@@ -67,7 +67,7 @@ static inline size_t weft_barrier_n_waiting(const weft_barrier *barrier)
     return barrier->waiters.count;
 }
 
-/** Tells all of this at once. */
+/** Tells all that a barrier knows of itself. */
 WEFT_API void weft_barrier_statistics(const weft_barrier *barrier, weft_barrier_stats *ret_stats);
 
 /** Says that a barrier will not be used any more.

@@ -60,8 +60,8 @@ typedef struct weft_broadcast_stats {
 WEFT_API WEFT_MUST_USE int weft_broadcast_new(size_t capacity, size_t item_size,
                                               weft_broadcast **ret_broadcast);
 
-/** Frees it.  Returns 0, also for NULL; -EBUSY somebody is subscribed: who waits is named in
- *  reports, and nothing else happens. */
+/** Frees a broadcast.  Returns 0, also for NULL; -EBUSY somebody is subscribed: who waits is named
+ *  in reports, and nothing else happens. */
 WEFT_API int weft_broadcast_free(weft_broadcast *broadcast);
 
 /** Sends a pointer, or a copy of a value, to all who are subscribed now.
@@ -101,7 +101,7 @@ WEFT_API int weft_subscription_get_value(weft_subscription *subscription, void *
 /** Returns how many values can be read without waiting. */
 WEFT_API uint64_t weft_subscription_pending(const weft_subscription *subscription);
 
-/** Tells all of that at once. */
+/** Tells all that a broadcast knows of itself. */
 WEFT_API void weft_broadcast_statistics(const weft_broadcast *broadcast,
                                         weft_broadcast_stats *ret_stats);
 

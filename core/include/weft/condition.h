@@ -63,7 +63,7 @@ static inline int weft_condition_acquire(weft_condition *condition)
     return weft_lock_acquire(condition ? weft_condition_get_lock(condition) : NULL);
 }
 
-/** Releases it; as weft_lock_release().  Source: Condition.release(). */
+/** Releases the condition's lock, as weft_lock_release().  Source: Condition.release(). */
 static inline int weft_condition_release(weft_condition *condition)
 {
     return weft_lock_release(condition ? weft_condition_get_lock(condition) : NULL);

@@ -91,7 +91,7 @@ WEFT_API WEFT_MUST_USE int weft_datagram_open_host(const weft_datagram_names *na
                                                    const weft_datagram_options *options,
                                                    weft_datagram **ret_socket);
 
-/** Makes one of a socket that is there: one of a pair, or inherited.
+/** Makes a weft_datagram of a socket that is there: one of a pair, or inherited.
  *
  *  fd  taken by success; it is made non-blocking.
  *
@@ -186,7 +186,7 @@ WEFT_API int weft_datagram_error(weft_datagram *socket, weft_datagram_error_info
 
 /* ---- multicast ---- */
 
-/** Joins a group: what is sent to it is received, by a socket that is bound to its port.
+/** Joins a multicast group: what is sent to it is received, by a socket that is bound to its port.
  *
  *  group      its address; the port is not looked at.
  *  interface  "eth0"; NULL: the system's choice.
@@ -196,11 +196,11 @@ WEFT_API int weft_datagram_error(weft_datagram *socket, weft_datagram_error_info
 WEFT_API int weft_datagram_join(weft_datagram *socket, const weft_address *group,
                                 const char *interface);
 
-/** Leaves it.  Returns 0, -EADDRNOTAVAIL it is no member, and as above. */
+/** Leaves a multicast group.  Returns 0, -EADDRNOTAVAIL it is no member, and as above. */
 WEFT_API int weft_datagram_leave(weft_datagram *socket, const weft_address *group,
                                  const char *interface);
 
-/** How what is sent to groups travels.
+/** Says how what is sent to groups travels.
  *
  *  hops       routers that it may pass plus one; 0 stays on this host; -1: the system's choice, 1.
  *  loopback   whether members on this host hear it.

@@ -76,7 +76,7 @@ WEFT_API int weft_dir_next(weft_dir *dir, const weft_dir_entry **ret_entry);
  *  Returns 0; -EINVAL there is no last entry, or it is no directory.  Not a cancellation point. */
 WEFT_API int weft_dir_skip(weft_dir *dir);
 
-/** Closes it, also in a task that is cancelled.
+/** Closes a directory, also in a task that is cancelled.
  *
  *  dir  taken; NULL is allowed.
  *

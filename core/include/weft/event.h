@@ -56,10 +56,10 @@ WEFT_API int weft_event_set(weft_event *event);
  *  process forked and the loop is the parent's, -EINVAL. */
 WEFT_API int weft_event_set_threadsafe(weft_event *event);
 
-/** Takes it back: from now on tasks wait.  Returns 0, -EINVAL.  Source: Event.clear(). */
+/** Takes a set event back: from now on tasks wait.  Returns 0, -EINVAL.  Source: Event.clear(). */
 WEFT_API int weft_event_clear(weft_event *event);
 
-/** Whether it is set.  Source: Event.is_set(). */
+/** Whether an event is set.  Source: Event.is_set(). */
 WEFT_API bool weft_event_is_set(const weft_event *event);
 
 /** Waits until the event is set; where it is set already returns without giving way.

@@ -69,7 +69,7 @@ typedef struct weft_as_completed {
     void *priv[8];
 } weft_as_completed;
 
-/** Begins.  xs are borrowed until the exit; no coroutines.
+/** Begins to go through what ends.  xs are borrowed until the exit; no coroutines.
  *  Returns 0, -EINVAL, -ENOMEM, -EPERM.
  *  Source: asyncio.as_completed(). */
 WEFT_API int weft_as_completed_enter(weft_as_completed *each, const weft_awaitable *xs, size_t n);
@@ -80,7 +80,7 @@ WEFT_API int weft_as_completed_enter(weft_as_completed *each, const weft_awaitab
  *  -EINVAL, -EPERM.  A new wait. */
 WEFT_API int weft_as_completed_next(weft_as_completed *each);
 
-/** Ends; those that are not done run on. */
+/** Ends the walk; those that are not done run on. */
 WEFT_API void weft_as_completed_exit(weft_as_completed *each);
 
 /** Awaits one for `timeout` seconds at the most, then cancels it and waits until it has ended.

@@ -20,14 +20,14 @@ typedef struct weft_resource_guard {
 } weft_resource_guard;
 #define WEFT_RESOURCE_GUARD_INIT { NULL, { NULL, NULL, NULL } }
 
-/** Enters, if nobody is in.
+/** Enters what is guarded, if nobody is in.
  *
  *  Returns 0, -EBUSY a task is in (weft_error_detail() names it), this one too; -EPERM outside a
  *  task, -ECHILD, -EINVAL.  Never waits, no cancellation point.  A task that ends inside is
  *  reported, and is in no more.  Source: anyio's ResourceGuard, trio's ConflictDetector. */
 WEFT_API int weft_resource_guard_enter(weft_resource_guard *guard);
 
-/** Leaves.  Returns 0, -EPERM this task is not in, -ECHILD, -EINVAL. */
+/** Leaves what is guarded.  Returns 0, -EPERM this task is not in, -ECHILD, -EINVAL. */
 WEFT_API int weft_resource_guard_exit(weft_resource_guard *guard);
 
 /* What WEFT_RESOURCE_GUARD_SCOPE() is made of. */

@@ -81,7 +81,7 @@ WEFT_API int weft_lines_fd(const weft_lines *lines);
  *  truncated.  Returns 0; -EINVAL below 0, -EBUSY.  Not a cancellation point. */
 WEFT_API int weft_lines_seek(weft_lines *lines, int64_t offset);
 
-/** Closes it, also in a task that is cancelled.
+/** Ends the reading of lines, also in a task that is cancelled.
  *
  *  lines  taken; NULL is allowed.
  *

@@ -94,7 +94,7 @@ WEFT_API int weft_listener_start_serving(weft_listener *listener);
  *  Source: Server.serve_forever(). */
 WEFT_API int weft_listener_serve_forever(weft_listener *listener);
 
-/** Whether it accepts: it was started and is not closed.  Source: Server.is_serving(). */
+/** Whether a listener accepts: it was started and is not closed.  Source: Server.is_serving(). */
 WEFT_API bool weft_listener_is_serving(weft_listener *listener);
 
 /** Closes the sockets: nobody is accepted any more, and whoever waits in the backlog is reset.
@@ -115,8 +115,8 @@ WEFT_API int weft_listener_abort_clients(weft_listener *listener);
  *  Source: Server.wait_closed(). */
 WEFT_API int weft_listener_wait_closed(weft_listener *listener);
 
-/** Closes it, and gives it back.  Clients stay and end by themselves; whoever waits for them gets
- *  -EBADF.
+/** Closes a listener, and gives it back.  Clients stay and end by themselves; whoever waits for
+ *  them gets -EBADF.
  *
  *  listener  taken; NULL and stale handles are left alone.
  *

@@ -98,10 +98,10 @@ WEFT_API int weft_loop_run_until_complete_future(weft_loop *loop, weft_future *f
  *  Source: loop.stop(). */
 WEFT_API int weft_loop_stop(weft_loop *loop);
 
-/** Whether it runs, in whatever thread.  Any thread.  Source: loop.is_running(). */
+/** Whether a loop runs, in whatever thread.  Any thread.  Source: loop.is_running(). */
 WEFT_API bool weft_loop_is_running(weft_loop *loop);
 
-/** Whether it was closed.  Any thread.  Source: loop.is_closed(). */
+/** Whether a loop was closed.  Any thread.  Source: loop.is_closed(). */
 WEFT_API bool weft_loop_is_closed(weft_loop *loop);
 
 /** Has `callback(arg)` called once, after what is ready now.

@@ -66,7 +66,7 @@ typedef struct weft_notify_options {
     void *reserved[4]; /* zero */
 } weft_notify_options;
 
-/** Makes one that watches nothing yet.
+/** Makes a weft_notify, which watches nothing yet.
  *
  *  ret_notify  to be given back with weft_notify_free(); untouched on error.
  *

@@ -180,12 +180,12 @@ WEFT_API size_t weft_queue_qsize(const weft_queue *queue);
 /** Returns how many it holds at the most; 0: no limit, or a rendezvous.  Source: Queue.maxsize. */
 WEFT_API size_t weft_queue_maxsize(const weft_queue *queue);
 
-/** Whether it holds nothing, and whether it has no room; a rendezvous: always, both.
+/** Whether a queue holds nothing, and whether it has no room; a rendezvous: always, both.
  *  Source: Queue.empty(), Queue.full(). */
 WEFT_API bool weft_queue_empty(const weft_queue *queue);
 WEFT_API bool weft_queue_full(const weft_queue *queue);
 
-/** Tells all of that at once.  Source: trio's statistics(). */
+/** Tells all that a queue knows of itself.  Source: trio's statistics(). */
 WEFT_API void weft_queue_statistics(const weft_queue *queue, weft_queue_stats *ret_stats);
 
 WEFT_END_DECLS

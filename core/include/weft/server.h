@@ -116,7 +116,7 @@ WEFT_API int weft_server_port(weft_server *server);
  *  there are fewer, or this one was closed; -EBADF, -EXDEV.  Source: Server.sockets. */
 WEFT_API int weft_server_socket(weft_server *server, unsigned index);
 
-/** Whether it accepts.  Source: Server.is_serving(). */
+/** Whether a server accepts.  Source: Server.is_serving(). */
 WEFT_API bool weft_server_is_serving(weft_server *server);
 
 /** Returns how many connections there are now; -EBADF, -EXDEV. */

@@ -71,8 +71,8 @@ WEFT_API WEFT_MUST_USE int weft_signal_receiver_open(const int *signums,
  *  cancellation point. */
 WEFT_API int weft_signal_receive(weft_signal_receiver *receiver);
 
-/** Ends it; what was not received is forgotten.  Returns NULL.  NULL is allowed.  The loop's
- *  thread. */
+/** Ends a receiver; what was not received is forgotten.  Returns NULL.  NULL is allowed.  The
+ *  loop's thread. */
 WEFT_API weft_signal_receiver *weft_signal_receiver_close(weft_signal_receiver *receiver);
 
 WEFT_END_DECLS

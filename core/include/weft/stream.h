@@ -279,7 +279,8 @@ typedef struct weft_stream_stats {
     void *reserved[4];
 } weft_stream_stats;
 
-/** Tells all of that.  Returns 0, -EBADF.  Source: StreamReader.exception(), for `error`. */
+/** Tells what a stream knows of itself.  Returns 0, -EBADF.  Source: StreamReader.exception(), for
+ *  `error`. */
 WEFT_API int weft_stream_statistics(weft_stream *stream, weft_stream_stats *ret_stats);
 
 WEFT_END_DECLS

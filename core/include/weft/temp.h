@@ -61,8 +61,8 @@ WEFT_API const char *weft_temp_path(const weft_temp *temp);
  *  directory. */
 WEFT_API int weft_temp_fd(const weft_temp *temp);
 
-/** Makes it permanent: gives it another name, in one step.  weft_temp_free() then closes its
- *  descriptor and leaves it where it is.
+/** Makes a temporary file permanent: gives it another name, in one step.  weft_temp_free() then
+ *  closes its descriptor and leaves it where it is.
  *
  *  path  where it shall be, on the same file system; a file that is there is replaced.
  *

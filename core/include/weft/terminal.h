@@ -51,9 +51,9 @@ typedef struct weft_tty_mode weft_tty_mode;
  *  Source: tty.setraw() of Python, cfmakeraw(3). */
 WEFT_API WEFT_MUST_USE int weft_tty_setraw(int fd, weft_tty_mode **ret_before);
 
-/** Switches it to cbreak mode: what is typed comes at once and is not shown, but Ctrl-C and its
- *  like still send signals, and "\n" ends a line.  The rest as weft_tty_setraw().
- *  Source: tty.setcbreak() of Python. */
+/** Switches a terminal to cbreak mode: what is typed comes at once and is not shown, but Ctrl-C and
+ *  its like still send signals, and "\n" ends a line.  The rest as weft_tty_setraw(). Source:
+ *  tty.setcbreak() of Python. */
 WEFT_API WEFT_MUST_USE int weft_tty_setcbreak(int fd, weft_tty_mode **ret_before);
 
 /** Puts back the mode that the terminal had, also from the background.  Of several for one terminal
@@ -78,8 +78,8 @@ WEFT_API void weft_tty_restore_all(void);
  *  Source: tcgetwinsize(3). */
 WEFT_API int weft_tcgetwinsize(int fd, struct winsize *ret_size);
 
-/** Says how large it is; its programs in the foreground get SIGWINCH if that is something new.
- *  Returns as weft_tcgetwinsize().  Source: tcsetwinsize(3). */
+/** Says how large a terminal is; its programs in the foreground get SIGWINCH if that is something
+ *  new. Returns as weft_tcgetwinsize().  Source: tcsetwinsize(3). */
 WEFT_API int weft_tcsetwinsize(int fd, const struct winsize *size);
 
 /** Waits until the size of a terminal is another one.  Changes are not counted but compared, so

@@ -81,8 +81,8 @@ WEFT_API bool weft_thread_future_cancelled(weft_thread_future *future);
 WEFT_API int weft_thread_future_add_done_callback(weft_thread_future *future,
                                                   weft_thread_future_callback *callback, void *arg);
 
-/** Gives it back; what runs goes on.  Nobody may wait for it now.  Returns NULL; NULL and spent
- *  handles are left alone.  Any thread. */
+/** Gives a thread future back; what runs goes on.  Nobody may wait for it now.  Returns NULL; NULL
+ *  and spent handles are left alone.  Any thread. */
 WEFT_API weft_thread_future *weft_thread_future_free(weft_thread_future *future);
 
 WEFT_END_DECLS
