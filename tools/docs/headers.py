@@ -167,10 +167,11 @@ def error_item(piece, rest):
     """A piece of "-EBUSY another task reads, -ENOMEM" as a pair; adds to `rest` what is about others.
     None for what is said in another form."""
     name, text = re.match(rf'({ERROR})(.*)$', piece, re.S).groups()
+    behind = re.match(r'\.\s+(\S.*)', text, re.S)  # a sentence about something else
     text = text.strip() if text.strip().startswith('...') else text.strip(' .;,')
     if like := re.match(r'(?:and|or) the like[:,]? ?(?!$)', text):
         name, text = f'{name} ...', text[like.end():]
-    first, *more = re.split(r'(?<=[.)])\s+(?=[A-Z`])', text, maxsplit=1)
+    first, *more = ['', behind.group(1)] if behind else re.split(r'(?<=[.)])\s+(?=[A-Z`])', text, maxsplit=1)
     other = re.search(r'(?:^|[,;:] )(?:and |or |else )*(?:and the like$|'
                       r'(?:as|what) (?:weft_|the |that|above|for|it|ended|broke).*$)|'
                       r'^(?:or the like|and the like|\.\.\.)$|^(?:[,;] )?or .*$|^; (?!and ).*$', first, re.S)
@@ -186,6 +187,7 @@ def error_item(piece, rest):
 def errors_of(text):
     """"Returns 0; -EBUSY another task reads, -ENOMEM." as what stands before the errors, the errors
     as pairs, and sentences about all of them.  None where it is said in another form."""
+    text = re.sub(rf'^Returns (?={ERROR})', 'Returns, ', text)
     depths, cuts = outside(text), []
     for m in re.finditer(rf'[,;.] +(?:or |and )?(?={ERROR})', text):
         if depths[m.start()] == 0:
@@ -247,9 +249,14 @@ def errors_for(header, read):
 
 def with_errors(blocks, known):
     """Blocks of a comment with its errors set apart: behind the text that says what is returned."""
-    out, waiting = [], False
-    for block in blocks:
-        if block.kind == 'text' and re.match('Returns|and -E', block.content):
+    parted, out, waiting = [], [], False
+    for block in blocks:  # "Leaves it.  Returns 0, ..." in one paragraph
+        texts = [block.content]
+        if block.kind == 'text':
+            texts = re.split(r'(?<=[.)])\s+(?=Returns? )', block.content, maxsplit=1)
+        parted += [Block(block.kind, text) for text in texts]
+    for block in parted:
+        if block.kind == 'text' and re.match('Returns? |and -E', block.content):
             says, *notes = NOTES.split(block.content, maxsplit=1)
             more = says.startswith('and ') and bool(out) and out[-1].kind == 'errors'
             found = errors_of('Returns, ' + says[4:] if more else says)
@@ -259,7 +266,8 @@ def with_errors(blocks, known):
                 if more:
                     out[-1].content += items
                 else:
-                    out += [Block('text', head.rstrip('.,;:') + '.'), Block('errors', items)]
+                    out += [Block('text', head.rstrip('.,;:') + '.')] if head != 'Returns' else []
+                    out.append(Block('errors', items))
                 out += [Block('text', ' '.join(rest))] if rest else []
             else:
                 out.append(Block('text', says))

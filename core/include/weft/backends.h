@@ -43,7 +43,8 @@ WEFT_API int weft_backend_find(const char *name, const weft_backend **ret_backen
  *  path         "/DIRECTORY/weft-backend-NAME.so"
  *  ret_backend  as above; may be NULL.
  *
- *  Returns 0, -EINVAL not such a path, -EEXIST there is one of that name, and as above. */
+ *  Returns 0, -EINVAL not such a path, -EEXIST there is one of that name, and as
+ *  weft_backend_find(). */
 WEFT_API int weft_backend_load(const char *path, const weft_backend **ret_backend);
 
 /** Tells what decides on the backend of a loop for which the program names none.

@@ -46,7 +46,7 @@ WEFT_API int weft_barrier_wait(weft_barrier *barrier);
 WEFT_API int weft_barrier_reset(weft_barrier *barrier);
 
 /** Breaks the barrier: all who wait, and all who come, get -EPIPE; until weft_barrier_reset().
- *  Returns as that does.  Source: Barrier.abort(). */
+ *  Returns as weft_barrier_reset().  Source: Barrier.abort(). */
 WEFT_API int weft_barrier_abort(weft_barrier *barrier);
 
 /** Whether a barrier is broken.  Source: Barrier.broken. */

@@ -196,7 +196,9 @@ WEFT_API int weft_datagram_error(weft_datagram *socket, weft_datagram_error_info
 WEFT_API int weft_datagram_join(weft_datagram *socket, const weft_address *group,
                                 const char *interface);
 
-/** Leaves a multicast group.  Returns 0, -EADDRNOTAVAIL it is no member, and as above. */
+/** Leaves a multicast group.
+ *
+ *  Returns 0, -EADDRNOTAVAIL it is no member, and as weft_datagram_join(). */
 WEFT_API int weft_datagram_leave(weft_datagram *socket, const weft_address *group,
                                  const char *interface);
 

@@ -37,7 +37,8 @@ WEFT_API int weft_loop_add_hooks(weft_loop *loop, const weft_loop_hooks *hooks, 
 
 /** Takes hooks away.
  *
- *  Returns 0; -ENOENT they are not there; as above.  Source: trio.lowlevel.remove_instrument(). */
+ *  Returns 0; -ENOENT they are not there; as weft_loop_add_hooks().
+ *  Source: trio.lowlevel.remove_instrument(). */
 WEFT_API int weft_loop_remove_hooks(weft_loop *loop, const weft_loop_hooks *hooks, void *arg);
 
 WEFT_END_DECLS

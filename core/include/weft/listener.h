@@ -66,8 +66,8 @@ WEFT_API WEFT_MUST_USE int weft_loop_create_server(weft_loop *loop, const weft_p
  *  path  a file: one that is there already is removed if it is a socket.  It is removed again when
  *        the listener closes, if it is still the same.  "@name": abstract, without a file.
  *
- *  Returns as above; -EADDRINUSE also when what is there is no socket, -ENAMETOOLONG.  Does not
- *  wait.  Source: loop.create_unix_server(). */
+ *  Returns as weft_loop_create_server(); -EADDRINUSE also when what is there is no socket,
+ *  -ENAMETOOLONG.  Does not wait.  Source: loop.create_unix_server(). */
 WEFT_API WEFT_MUST_USE int
 weft_loop_create_unix_server(weft_loop *loop, const weft_protocol *protocol, void *self,
                              const char *path, const weft_listener_options *options,
@@ -77,8 +77,8 @@ weft_loop_create_unix_server(weft_loop *loop, const weft_protocol *protocol, voi
  *
  *  fd  taken by success; it is made non-blocking.
  *
- *  Returns as above; -EPROTOTYPE no stream socket, -ENOTSOCK, -EDESTADDRREQ it is not bound.  Does
- *  not wait.  Source: loop.create_server(sock=...). */
+ *  Returns as weft_loop_create_server(); -EPROTOTYPE no stream socket, -ENOTSOCK, -EDESTADDRREQ it
+ *  is not bound.  Does not wait.  Source: loop.create_server(sock=...). */
 WEFT_API WEFT_MUST_USE int
 weft_loop_create_server_from_fd(weft_loop *loop, const weft_protocol *protocol, void *self, int fd,
                                 const weft_listener_options *options, weft_listener **ret_listener);
@@ -90,8 +90,8 @@ WEFT_API int weft_listener_start_serving(weft_listener *listener);
 
 /** weft_listener_start_serving(), and waits until it is closed, by whomever, and the last client
  *  has left.  When the task is cancelled the listener and all clients are closed, and awaited.
- *  Returns 0, -ECANCELED, and as above; -EPERM outside a task.  A wait that protects memory.
- *  Source: Server.serve_forever(). */
+ *  Returns 0, -ECANCELED, -EPERM outside a task, and as weft_listener_start_serving().  A wait that
+ *  protects memory.  Source: Server.serve_forever(). */
 WEFT_API int weft_listener_serve_forever(weft_listener *listener);
 
 /** Whether a listener accepts: it was started and is not closed.  Source: Server.is_serving(). */
@@ -102,17 +102,17 @@ WEFT_API bool weft_listener_is_serving(weft_listener *listener);
  *  Returns 0, -ESRCH, -EXDEV, -EINVAL, -ECHILD.  Source: Server.close(). */
 WEFT_API int weft_listener_close(weft_listener *listener);
 
-/** weft_transport_close() for all clients.  Returns how many, or as above.
+/** weft_transport_close() for all clients.  Returns how many, or as weft_listener_close().
  *  Source: Server.close_clients(). */
 WEFT_API int weft_listener_close_clients(weft_listener *listener);
 
-/** weft_transport_abort() for all clients.  Returns how many, or as above.
+/** weft_transport_abort() for all clients.  Returns how many, or as weft_listener_close().
  *  Source: Server.abort_clients(). */
 WEFT_API int weft_listener_abort_clients(weft_listener *listener);
 
 /** Waits until it is closed and the last client has left.
- *  Returns 0, -ECANCELED, -EPERM outside a task, and as above.  A cancellation point.
- *  Source: Server.wait_closed(). */
+ *  Returns 0, -ECANCELED, -EPERM outside a task, and as weft_listener_close().  A cancellation
+ *  point.  Source: Server.wait_closed(). */
 WEFT_API int weft_listener_wait_closed(weft_listener *listener);
 
 /** Closes a listener, and gives it back.  Clients stay and end by themselves; whoever waits for

@@ -56,13 +56,15 @@ WEFT_API int weft_thread_queue_get(weft_thread_queue *queue, double timeout, voi
 /** Puts `n` items in their order, as many at a time as fit, and waits until the last is in.
  *
  *  Returns how many were put: `n`, or fewer when the time was up, the task was cancelled or the
- *  queue shut down meanwhile; when there was none, the error as above. */
+ *  queue shut down meanwhile; when there was none, the error of
+ *  weft_thread_queue_put(). */
 WEFT_API int64_t weft_thread_queue_put_many(weft_thread_queue *queue, void *const *items, size_t n,
                                             double timeout);
 
 /** Gets what there is, at most `max` items, and waits only while there is none.
  *
- *  Returns how many, at least 1 (0 when `max` is 0), or the error as above. */
+ *  Returns how many, at least 1 (0 when `max` is 0), or the error of
+ *  weft_thread_queue_get(). */
 WEFT_API int64_t weft_thread_queue_get_many(weft_thread_queue *queue, void **ret_items, size_t max,
                                             double timeout);
 

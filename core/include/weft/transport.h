@@ -255,7 +255,8 @@ WEFT_API int weft_loop_create_connection(weft_loop *loop, const weft_protocol *p
  *
  *  path  its file, or "@name".
  *
- *  Returns 0, -ENOENT, -ECONNREFUSED, -EACCES, -EPROTOTYPE, -ENAMETOOLONG, and as above.
+ *  Returns 0, -ENOENT, -ECONNREFUSED, -EACCES, -EPROTOTYPE, -ENAMETOOLONG, and as
+ *  weft_loop_create_connection().
  *  Source: loop.create_unix_connection(). */
 WEFT_API int weft_loop_create_unix_connection(weft_loop *loop, const weft_protocol *protocol,
                                               void *self, const char *path,
@@ -284,8 +285,8 @@ WEFT_API int weft_loop_connect_accepted_socket(weft_loop *loop, const weft_proto
  *      is behind them again.  (The BSDs and macOS cannot with a pipe: there it becomes non-blocking
  *      for all who have it open.)
  *
- *  Returns as above; -EPERM, too, for a regular file.  At the end of what is to be read the
- *  transport closes, after eof_received().
+ *  Returns as weft_loop_connect_accepted_socket(); -EPERM, too, for a regular file.  At the end of
+ *  what is to be read the transport closes, after eof_received().
  *  Source: loop.connect_read_pipe(). */
 WEFT_API int weft_loop_connect_read_pipe(weft_loop *loop, const weft_protocol *protocol, void *self,
                                          int fd, weft_transport **ret_transport);
