@@ -247,9 +247,22 @@ def errors_for(header, read):
     return known
 
 
+def error_rows(code):
+    """A table of errors and their words as pairs, or None for other code."""
+    rows = []
+    for line in code.rstrip('\n').split('\n'):
+        if m := re.match(rf'({ERROR}(?:, {ERROR})*) +(\S.*)', line):
+            rows.append((m.group(1), m.group(2)))
+        elif rows and line.startswith(' '):
+            rows[-1] = (rows[-1][0], f'{rows[-1][1]} {line.strip()}')
+        else:
+            return None
+    return rows
+
+
 def with_errors(blocks, known):
     """Blocks of a comment with its errors set apart: behind the text that says what is returned."""
-    parted, out, waiting = [], [], False
+    parted, out = [], []
     for block in blocks:  # "Leaves it.  Returns 0, ..." in one paragraph
         texts = [block.content]
         if block.kind == 'text':
@@ -272,13 +285,10 @@ def with_errors(blocks, known):
             else:
                 out.append(Block('text', says))
             out += [Block('text', n) for n in notes]
-            waiting = not notes
-        elif block.kind == 'code' and waiting and re.match(ERROR, block.content):
-            rows = re.findall(rf'^({ERROR}(?:, {ERROR})*) +(\S.*)', block.content, flags=re.M)
+        elif block.kind == 'code' and (rows := error_rows(block.content)):
             out.append(Block('errors', [(name, meaning(name, words, known)) for name, words in rows]))
         else:
             out.append(block)
-            waiting = False
     return out
 
 
