@@ -31,7 +31,10 @@ static void interrupt(struct weft__task *task)
     weft__wake(task, -ECANCELED);
 }
 
-static const struct weft__wait wait_race = { "a connection", interrupt };
+static const struct weft__wait wait_race = {
+    "a connection", interrupt, NULL,
+    { { WEFT__SEES_TEXT, 0, -1, offsetof(struct weft__race, host) } }
+};
 
 static int park(struct weft__race *race, int64_t deadline)
 {

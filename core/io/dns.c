@@ -15,6 +15,7 @@ _Static_assert(sizeof(weft_nameinfo) == 288, "the public size");
 struct caller {
     struct weft__task *task;
     struct weft__lookup *lookup;
+    const char *host; /* for tools */
     bool done;
 };
 
@@ -37,13 +38,15 @@ static void interrupt(struct weft__task *task)
     weft__wake(task, -ECANCELED);
 }
 
-static const struct weft__wait wait_lookup = { "a name lookup", interrupt };
+static const struct weft__wait wait_lookup = {
+    "a name lookup", interrupt, NULL, { { WEFT__SEES_TEXT, 0, -1, offsetof(struct caller, host) } }
+};
 
 /* Answers a question, waiting for that if need be. */
 static int answer(struct weft__task *task, const struct weft__question *question,
                   struct weft__answer *ret_answer)
 {
-    struct caller caller = { .task = task };
+    struct caller caller = { .task = task, .host = question->host };
     int r;
 
     if (task->cancelled) {

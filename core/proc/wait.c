@@ -5,7 +5,10 @@
 #include <math.h>
 #include <weft/scope.h>
 
-static const struct weft__wait wait_process = { "process", weft__waitq_interrupt };
+static const struct weft__wait wait_process = {
+    "process", weft__waitq_interrupt, NULL,
+    { WEFT__SEES_BESIDE(WEFT__SEES_PID, struct weft_process, ended, pid) }
+};
 
 int weft_process_wait(weft_process *process)
 {

@@ -44,7 +44,9 @@ static uint32_t awaited(const struct weft__task *task, struct weft__task **ret_t
     return 1;
 }
 
-static const struct weft__wait wait_task = { "task", interrupt_await, awaited };
+static const struct weft__wait wait_task = {
+    "task", interrupt_await, awaited, { { WEFT__SEES_TASK, 0, -1, 0 } }
+};
 
 /* Waits until it is done, spends a hold and reads the status. */
 static int await(weft_task *handle, struct weft__task **ret_self, void **ret_value)

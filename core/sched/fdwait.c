@@ -97,7 +97,12 @@ static void interrupt_fd(struct weft__task *task)
     weft__wake(task, -ECANCELED);
 }
 
-static const struct weft__wait wait_fd = { "descriptor", interrupt_fd };
+static const struct weft__wait wait_fd = {
+    "descriptor", interrupt_fd, NULL,
+    { { WEFT__SEES_FD, 0, offsetof(struct weft__fd_waiter, watch),
+        offsetof(struct weft__watch, fd) },
+      { WEFT__SEES_EVENTS, 0, -1, offsetof(struct weft__fd_waiter, events) } }
+};
 
 int weft__fd_refused(struct weft__loop *loop, int fd, int error)
 {

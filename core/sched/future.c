@@ -225,7 +225,9 @@ static void interrupt(struct weft__task *task)
     weft__outcome_set(future->loop, &future->outcome, -ECANCELED, NULL);
 }
 
-static const struct weft__wait wait_future = { "future", interrupt };
+static const struct weft__wait wait_future = {
+    "future", interrupt, NULL, { { WEFT__SEES_OBJECT, 0, -1, 0 } }
+};
 
 /* Waits until it is done, spends the awaiter's hold and reads the status. */
 static int await(weft_future *handle, struct weft__task **ret_task, void **ret_value)

@@ -253,7 +253,16 @@ static uint32_t gathered(const struct weft__task *task, struct weft__task **ret_
     return count;
 }
 
-static const struct weft__wait wait_gather = { "gather", pass_on, gathered };
+/* What tools see of a set. */
+#define SEES_SET(how)                                                                        \
+    {                                                                                        \
+        { how, sizeof(struct watcher), -1, offsetof(struct set, watchers[0].outcome) },      \
+        { WEFT__SEES_COUNT, 0, -1, offsetof(struct set, n) }                                 \
+    }
+
+static const struct weft__wait wait_gather = {
+    "gather", pass_on, gathered, SEES_SET(WEFT__SEES_OUTCOMES)
+};
 
 /* Gives up what was to be taken, when there is no way to wait for it. */
 static void abandon(const weft_awaitable *xs, size_t n)
@@ -327,7 +336,9 @@ static void give_up(struct weft__task *task)
     weft__wake(task, -ECANCELED);
 }
 
-static const struct weft__wait wait_some = { "several", give_up };
+static const struct weft__wait wait_some = {
+    "several", give_up, NULL, SEES_SET(WEFT__SEES_ANY_OF)
+};
 
 static int wait_with_limit(struct set *set, double timeout)
 {

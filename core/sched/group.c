@@ -28,20 +28,8 @@ struct weft__group {
 _Static_assert(sizeof(struct weft__group) <= WEFT__SCOPE_CELL, "a cell's size");
 _Static_assert(sizeof(weft_task_group) == sizeof(weft_scope), "what a scope leaves in it");
 
-/* A cell of the loop's pool for handles, which are as large. */
-struct weft__child {
-    uintptr_t handle;
-    struct weft__list link; /* in the group */
-    struct weft__group *group;
-    struct weft__task *task;
-    int *ret_status;
-    struct starting *starting; /* who waits for weft_started(); NULL: nobody (any more) */
-};
-
-_Static_assert(sizeof(struct weft__child) <= sizeof(struct weft__handle), "the cell's size");
-
 /* weft_task_group_start() at work. */
-struct starting {
+struct weft__starting {
     struct weft__task *waiter;
     struct weft__task *child;
     int status;
@@ -145,7 +133,7 @@ static void fail(struct weft__group *group, int status, struct weft__task *task,
 
 /* ---- children ---- */
 
-static void end_start(struct starting *starting, int status, void *value)
+static void end_start(struct weft__starting *starting, int status, void *value)
 {
     starting->over = true;
     starting->status = status;
@@ -184,7 +172,7 @@ void weft__child_ended(struct weft__task *task, int status)
 
 /* Makes a child and lets it begin; `starting` is NULL or waits for it. */
 static weft_task *make_child(weft_task_group *public_group, weft_coro *coro,
-                             const weft_task_options *options, struct starting *starting,
+                             const weft_task_options *options, struct weft__starting *starting,
                              int *ret_error)
 {
     struct weft__group *group = group_of(public_group, ret_error);
@@ -238,20 +226,23 @@ weft_task *weft_task_group_create_task(weft_task_group *group, weft_coro *coro,
 
 static void interrupt_start(struct weft__task *task)
 {
-    struct starting *starting = task->target;
+    struct weft__starting *starting = task->target;
 
     if (!starting->over) {
         weft__task_cancel_by(starting->child, task, WEFT_CANCEL_AWAITER, NULL);
     }
 }
 
-static const struct weft__wait wait_start = { "child to start", interrupt_start };
+static const struct weft__wait wait_start = {
+    "child to start", interrupt_start, NULL,
+    { { WEFT__SEES_TASK, 0, offsetof(struct weft__starting, child), 0 } }
+};
 
 int weft_task_group_start(weft_task_group *group, weft_coro *coro, const weft_task_options *options,
                           void **ret_value)
 {
     int r = 0;
-    struct starting starting = { .waiter = weft__self(&r) };
+    struct weft__starting starting = { .waiter = weft__self(&r) };
 
     if (!starting.waiter) {
         weft__coro_discard(coro);
@@ -273,7 +264,7 @@ int weft_started(void *value)
 {
     int r = 0;
     struct weft__task *task = weft__self(&r);
-    struct starting *starting;
+    struct weft__starting *starting;
 
     if (!task) {
         return r;
@@ -367,7 +358,9 @@ static uint32_t children(const struct weft__task *task, struct weft__task **ret_
     return count;
 }
 
-static const struct weft__wait wait_group = { "task group", interrupt_exit, children };
+static const struct weft__wait wait_group = {
+    "task group", interrupt_exit, children, { { WEFT__SEES_GROUP, 0, -1, 0 } }
+};
 
 static void wait_for_children(struct weft__group *group, struct weft__task *task)
 {

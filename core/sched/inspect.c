@@ -3,6 +3,7 @@
 #include "core/sched/inspect.h"
 
 #include "core/base/shared.h"
+#include "core/sched/scope.h"
 
 #include <string.h>
 
@@ -15,6 +16,8 @@ static const struct weft__inspect_layout layout[] = {
     FIELD(WEFT__F_LOOP_CURRENT, struct weft__loop, current),
     FIELD(WEFT__F_LOOP_BACKEND, struct weft__loop, backend),
     FIELD(WEFT__F_LOOP_CLASSES, struct weft__loop, stacks.classes),
+    FIELD(WEFT__F_LOOP_RUNNING, struct weft__loop, running),
+    FIELD(WEFT__F_LOOP_LOOKED, struct weft__loop, polled),
     FIELD(WEFT__F_CLASS_SLABS, struct weft__stack_class, slabs),
     FIELD(WEFT__F_SLAB_NEXT, struct weft__slab, next),
     FIELD(WEFT__F_SLAB_BASE, struct weft__slab, base),
@@ -32,9 +35,21 @@ static const struct weft__inspect_layout layout[] = {
     FIELD(WEFT__F_TASK_DONE, struct weft__task, outcome.done),
     FIELD(WEFT__F_TASK_STATUS, struct weft__task, outcome.status),
     FIELD(WEFT__F_TASK_CANCELLED, struct weft__task, cancelled),
+    FIELD(WEFT__F_TASK_OUTCOME, struct weft__task, outcome),
+    FIELD(WEFT__F_TASK_WHEN, struct weft__task, item.when),
+    FIELD(WEFT__F_TASK_TIMER, struct weft__task, item.place),
+    FIELD(WEFT__F_TASK_SCOPES, struct weft__task, scopes),
+    FIELD(WEFT__F_TASK_CHILD, struct weft__task, child),
     FIELD(WEFT__F_FRAME_OUTER, struct weft__frame, outer),
     FIELD(WEFT__F_FRAME_DEF, struct weft__frame, def),
     FIELD(WEFT__F_WAIT_NAME, struct weft__wait, name),
+    FIELD(WEFT__F_WAIT_SEES, struct weft__wait, sees),
+    FIELD(WEFT__F_SCOPE_OUTER, struct weft__scope, outer),
+    FIELD(WEFT__F_SCOPE_KIND, struct weft__scope, kind),
+    FIELD(WEFT__F_SCOPE_WHEN, struct weft__scope, item.when),
+    FIELD(WEFT__F_SCOPE_TIMER, struct weft__scope, item.place),
+    FIELD(WEFT__F_SCOPE_TASK, struct weft__scope, task),
+    FIELD(WEFT__F_CHILD_GROUP, struct weft__child, group),
 };
 
 extern const char weft__inspect_note[] WEFT__HIDDEN; /* note.S */

@@ -24,6 +24,8 @@ enum weft__inspect_field {
     WEFT__F_LOOP_CURRENT,    /* pointer to the running task's descriptor, or 0 */
     WEFT__F_LOOP_BACKEND,    /* pointer to weft_backend */
     WEFT__F_LOOP_CLASSES,    /* array of weft__stack_class */
+    WEFT__F_LOOP_RUNNING,    /* bool: somebody is in weft_loop_run_forever() or its like */
+    WEFT__F_LOOP_LOOKED,     /* when it last looked at the world, by its clock, ns */
     WEFT__F_CLASS_SLABS = 16, /* pointer to the newest slab */
     WEFT__F_SLAB_NEXT,
     WEFT__F_SLAB_BASE, /* address of the first slot */
@@ -41,9 +43,21 @@ enum weft__inspect_field {
     WEFT__F_TASK_DONE,    /* bool */
     WEFT__F_TASK_STATUS,
     WEFT__F_TASK_CANCELLED,
+    WEFT__F_TASK_OUTCOME, /* what WEFT__SEES_OUTCOMES points to, inside */
+    WEFT__F_TASK_WHEN,    /* its own deadline, ns of the loop's clock, */
+    WEFT__F_TASK_TIMER,   /* and whether that is set: not 0 */
+    WEFT__F_TASK_SCOPES,  /* pointer to the innermost scope, or 0 */
+    WEFT__F_TASK_CHILD,   /* pointer to its part in a group, or 0 */
     WEFT__F_FRAME_OUTER = 64,
     WEFT__F_FRAME_DEF, /* pointer to weft_coro_def: name, file, line */
     WEFT__F_WAIT_NAME = 72, /* pointer to text */
+    WEFT__F_WAIT_SEES,      /* array of weft__sight: four numbers of 16 bits each */
+    WEFT__F_SCOPE_OUTER = 80,
+    WEFT__F_SCOPE_KIND,  /* uint8_t: weft__scope_kind */
+    WEFT__F_SCOPE_WHEN,  /* its deadline, */
+    WEFT__F_SCOPE_TIMER, /* and whether that is set */
+    WEFT__F_SCOPE_TASK,  /* pointer to whose it is; a group is one, too */
+    WEFT__F_CHILD_GROUP = 88,
 };
 
 struct weft__inspect_layout {

@@ -8,6 +8,8 @@
 #ifndef WEFT_CORE_SCOPE_H
 #define WEFT_CORE_SCOPE_H
 
+#include "core/base/list.h"
+#include "core/sched/handle.h"
 #include "core/sched/task.h"
 
 #include <weft/cancel.h>
@@ -52,6 +54,18 @@ struct weft__scope {
 };
 
 _Static_assert(offsetof(struct weft__scope, ref) == offsetof(struct weft__cell, next), "a cell");
+
+/* A task's part in a group: a cell of the loop's pool for handles, which are as large. */
+struct weft__child {
+    uintptr_t handle;
+    struct weft__list link; /* in the group */
+    struct weft__group *group;
+    struct weft__task *task;
+    int *ret_status;
+    struct weft__starting *starting; /* who waits for weft_started(); NULL: nobody (any more) */
+};
+
+_Static_assert(sizeof(struct weft__child) <= sizeof(struct weft__handle), "the cell's size");
 
 /* Enters a scope of a kind, without a deadline; its task is cancelled there as before.  NULL with
  * the error, which is in *ref, too. */

@@ -20,6 +20,32 @@
 #define WEFT__TASK_NAME_MAX 32
 #define WEFT__ID_BLOCK 1024 /* numbers that a loop takes from the process at once */
 
+/* What tools outside show of a wait, and where in memory they find it: at `at` bytes from the
+ * wait's target or, with `via` >= 0, from where the pointer at `via` bytes from that leads. */
+struct weft__sight {
+    uint16_t what; /* weft__sight_kind */
+    uint16_t step; /* of an array: bytes from one to the next */
+    int16_t via, at;
+};
+
+enum weft__sight_kind { /* numbers are never reused: tools of another version know them */
+    WEFT__SEES_NOTHING,
+    WEFT__SEES_OBJECT,   /* the place itself: of the lock, the queue, the future */
+    WEFT__SEES_TASK,     /* the place itself: of the descriptor of who has to end */
+    WEFT__SEES_GROUP,    /* the place itself: of the group whose children have to */
+    WEFT__SEES_OWNER,    /* a pointer to a task's handle: who has it; 0: nobody */
+    WEFT__SEES_OUTCOMES, /* pointers to the outcomes that are waited for, or NULL, `step` apart; */
+    WEFT__SEES_COUNT,    /* and how many, a size_t */
+    WEFT__SEES_FD,       /* int */
+    WEFT__SEES_EVENTS,   /* uint32_t: WEFT_READABLE ... */
+    WEFT__SEES_PID,      /* pid_t */
+    WEFT__SEES_TEXT,     /* pointer to text: a host, a function */
+    WEFT__SEES_HELD,     /* size_t: how much of something is taken, */
+    WEFT__SEES_ROOM,     /* and of how much; 0: no limit */
+    WEFT__SEES_ANY_OF,   /* as WEFT__SEES_OUTCOMES, but fewer than all may be enough */
+};
+#define WEFT__SIGHTS 3
+
 /* What a task can wait for: one static object for each kind of wait. */
 struct weft__wait {
     const char *name; /* for people: "sleep" */
@@ -30,6 +56,7 @@ struct weft__wait {
      * can.  Returns how many were stored.  NULL: that is not known. */
     uint32_t (*targets)(const struct weft__task *task, struct weft__task **ret_tasks,
                         uint32_t max);
+    struct weft__sight sees[WEFT__SIGHTS]; /* for tools; the rest is WEFT__SEES_NOTHING */
 };
 
 /* Who cancelled something, and why. */

@@ -9,7 +9,9 @@
 _Static_assert(sizeof(void *) != 8 || sizeof(weft_barrier) == 64, "the public size");
 _Static_assert(sizeof(void *) != 8 || sizeof(weft_barrier_stats) == 32, "the public size");
 
-static const struct weft__wait wait_barrier = { "barrier", weft__waitq_interrupt };
+static const struct weft__wait wait_barrier = {
+    "barrier", weft__waitq_interrupt, NULL, { WEFT__SEES_OBJECT_OF(weft_barrier, waiters) }
+};
 
 /* The last one is here: all who wait go on.  Returns its own number. */
 static int complete(weft_barrier *barrier)

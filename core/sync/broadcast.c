@@ -20,7 +20,9 @@ struct weft_broadcast {
     char ring[]; /* the value n is at n % capacity */
 };
 
-static const struct weft__wait wait_news = { "broadcast", weft__waitq_interrupt };
+static const struct weft__wait wait_news = {
+    "broadcast", weft__waitq_interrupt, NULL, { WEFT__SEES_OBJECT_OF(weft_broadcast, readers) }
+};
 
 int weft_broadcast_new(size_t capacity, size_t item_size, weft_broadcast **ret_broadcast)
 {

@@ -49,7 +49,10 @@ static void interrupt(struct weft__task *task)
     }
 }
 
-const struct weft__wait weft__wait_condition = { "condition", interrupt };
+const struct weft__wait weft__wait_condition = {
+    "condition", interrupt, NULL,
+    { WEFT__SEES_OBJECT_OF(weft_condition, waiters), WEFT__SEES_OWNER_OF_IT }
+};
 
 /* The running task, if it holds the condition's lock; NULL and the error. */
 static struct weft__task *holder(weft_condition *condition, int *ret_error)

@@ -5,7 +5,9 @@
 _Static_assert(sizeof(void *) != 8 || sizeof(weft_event) == 96, "the public size");
 _Static_assert(sizeof(void *) != 8 || sizeof(weft_event_stats) == 32, "the public size");
 
-static const struct weft__wait wait_event = { "event", weft__waitq_interrupt };
+static const struct weft__wait wait_event = {
+    "event", weft__waitq_interrupt, NULL, { WEFT__SEES_OBJECT_OF(weft_event, waiters) }
+};
 
 /* Who waits now is woken; who comes back because of it, a callback, is not told twice. */
 static void set(weft_event *event)

@@ -14,7 +14,11 @@ _Static_assert(sizeof(void *) != 8 || sizeof(weft_limiter_stats) == 48, "the pub
 
 #define TABLE_MIN 16u /* places; a power of two */
 
-static const struct weft__wait wait_limiter = { "limiter", weft__waitq_interrupt };
+static const struct weft__wait wait_limiter = {
+    "limiter", weft__waitq_interrupt, NULL, { WEFT__SEES_OBJECT_OF(weft_limiter, waiters),
+      WEFT__SEES_BESIDE(WEFT__SEES_HELD, weft_limiter, waiters, borrowed),
+      WEFT__SEES_BESIDE(WEFT__SEES_ROOM, weft_limiter, waiters, total) }
+};
 
 /* The table. */
 

@@ -45,7 +45,10 @@ uint32_t weft__owner_awaited(const struct weft__task *task, struct weft__task **
     return 1;
 }
 
-const struct weft__wait weft__wait_lock = { "lock", weft__owner_interrupt, weft__owner_awaited };
+const struct weft__wait weft__wait_lock = {
+    "lock", weft__owner_interrupt, weft__owner_awaited,
+    { WEFT__SEES_OBJECT_OF(weft_lock, waiters), WEFT__SEES_OWNER_OF_IT }
+};
 
 bool weft__owner_is_dead(weft_task *handle)
 {

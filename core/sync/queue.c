@@ -4,9 +4,23 @@
 
 #include "core/base/error.h"
 
-static const struct weft__wait wait_put = { "queue put", weft__waitq_interrupt };
-static const struct weft__wait wait_get = { "queue get", weft__waitq_interrupt };
-static const struct weft__wait wait_join = { "queue join", weft__waitq_interrupt };
+/* What tools see of a queue. */
+#define SEES_QUEUE(line)                                                                   \
+    {                                                                                      \
+        WEFT__SEES_OBJECT_OF(weft_queue, line),                                            \
+        WEFT__SEES_BESIDE(WEFT__SEES_HELD, weft_queue, line, store.count),                 \
+        WEFT__SEES_BESIDE(WEFT__SEES_ROOM, weft_queue, line, maxsize)                      \
+    }
+
+static const struct weft__wait wait_put = {
+    "queue put", weft__waitq_interrupt, NULL, SEES_QUEUE(putters)
+};
+static const struct weft__wait wait_get = {
+    "queue get", weft__waitq_interrupt, NULL, SEES_QUEUE(getters)
+};
+static const struct weft__wait wait_join = {
+    "queue join", weft__waitq_interrupt, NULL, SEES_QUEUE(joiners)
+};
 
 WEFT__COLD int weft__queue_bind_slow(weft_queue *queue, struct weft__loop *loop)
 {

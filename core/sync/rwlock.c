@@ -16,10 +16,14 @@ struct rw_waiter {
     bool writes;
 };
 
-const struct weft__wait weft__wait_read = { "read lock", weft__owner_interrupt,
-                                            weft__owner_awaited };
-const struct weft__wait weft__wait_write = { "write lock", weft__owner_interrupt,
-                                             weft__owner_awaited };
+const struct weft__wait weft__wait_read = {
+    "read lock", weft__owner_interrupt, weft__owner_awaited,
+    { WEFT__SEES_OBJECT_OF(weft_rwlock, waiters), WEFT__SEES_OWNER_OF_IT }
+};
+const struct weft__wait weft__wait_write = {
+    "write lock", weft__owner_interrupt, weft__owner_awaited,
+    { WEFT__SEES_OBJECT_OF(weft_rwlock, waiters), WEFT__SEES_OWNER_OF_IT }
+};
 
 static void take(weft_rwlock *lock, struct weft__task *task, bool writes)
 {

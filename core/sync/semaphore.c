@@ -9,7 +9,9 @@
 _Static_assert(sizeof(void *) != 8 || sizeof(weft_semaphore) == 96, "the public size");
 _Static_assert(sizeof(void *) != 8 || sizeof(weft_semaphore_stats) == 40, "the public size");
 
-static const struct weft__wait wait_semaphore = { "semaphore", weft__waitq_interrupt };
+static const struct weft__wait wait_semaphore = {
+    "semaphore", weft__waitq_interrupt, NULL, { WEFT__SEES_OBJECT_OF(weft_semaphore, waiters) }
+};
 
 /* One slot comes; there is room for it. */
 static void release(weft_semaphore *semaphore)

@@ -49,7 +49,10 @@ void weft__waitq_interrupt(struct weft__task *task)
     }
 }
 
-const struct weft__wait weft__wait_queue = { "wait queue", weft__waitq_interrupt };
+const struct weft__wait weft__wait_queue = {
+    "wait queue", weft__waitq_interrupt, NULL,
+    { { WEFT__SEES_OBJECT, 0, offsetof(weft_waiter, queue), 0 } }
+};
 
 /* Several queues at once. */
 

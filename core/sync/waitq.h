@@ -96,6 +96,20 @@ static inline void weft__waitq_wake_all(weft_waitq *queue, int status)
     }
 }
 
+/* What tools show of waits in a queue, whose target is the waiter: the object that the queue is a
+ * member of, and a number in it. */
+#define WEFT__SEES_BESIDE(what, type, member, shown)              \
+    {                                                             \
+        what, 0, offsetof(weft_waiter, queue),                    \
+            (int)offsetof(type, shown) - (int)offsetof(type, member) \
+    }
+#define WEFT__SEES_OBJECT_OF(type, member)                                                  \
+    {                                                                                       \
+        WEFT__SEES_OBJECT, 0, offsetof(weft_waiter, queue), -(int)offsetof(type, member)    \
+    }
+/* Who has what a waiter of sync/lock.h stands in line for. */
+#define WEFT__SEES_OWNER_OF_IT { WEFT__SEES_OWNER, 0, offsetof(weft_waiter, value), 0 }
+
 /* The name of this kind of wait, and what a cancel does to one that parked with weft__waitq_park():
  * the waiter (the wait's target) leaves its queue, the wait ends, and `gave_up` is called. */
 extern const struct weft__wait weft__wait_queue WEFT__HIDDEN;

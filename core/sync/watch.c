@@ -7,7 +7,9 @@
 _Static_assert(sizeof(void *) != 8 || sizeof(weft_watch) == 64, "the public size");
 _Static_assert(sizeof(void *) != 8 || sizeof(weft_watch_stats) == 40, "the public size");
 
-static const struct weft__wait wait_change = { "change", weft__waitq_interrupt };
+static const struct weft__wait wait_change = {
+    "change", weft__waitq_interrupt, NULL, { WEFT__SEES_OBJECT_OF(weft_watch, waiters) }
+};
 
 int64_t weft_watch_notify(weft_watch *watch)
 {

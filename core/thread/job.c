@@ -54,7 +54,9 @@ static void interrupt(struct weft__task *task)
     }
 }
 
-static const struct weft__wait wait_job = { .name = "a thread's job", .interrupt = interrupt };
+#define SEES_JOB { { WEFT__SEES_TEXT, 0, -1, offsetof(struct call, job.name) } }
+
+static const struct weft__wait wait_job = { "a thread's job", interrupt, NULL, SEES_JOB };
 
 /* A cancel of who waits for what must be done: it comes with the next wait. */
 static void go_on(struct weft__task *task)
@@ -62,7 +64,7 @@ static void go_on(struct weft__task *task)
     (void)task;
 }
 
-static const struct weft__wait wait_always = { .name = "a thread's job", .interrupt = go_on };
+static const struct weft__wait wait_always = { "a thread's job", go_on, NULL, SEES_JOB };
 
 static int run_for(struct weft__task *task, struct weft__workers *workers, weft_job *job, void *arg,
                    const char *name, const struct weft__wait *wait)

@@ -5,6 +5,7 @@
 #include "tests/task/task.h"
 
 #include <elf.h>
+#include <fcntl.h>
 #include <link.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +17,12 @@
 
 /* The process that is looked at: tasks in known states, and one that blocks it. */
 
-static int ready[2], go_on[2];
+static int ready[2], go_on[2], silent[2];
+
+static bool watches_descriptors(void)
+{
+    return strcmp(backend_name(), "sim") != 0;
+}
 
 WEFT_ASYNC(inner_sleeper)
 {
@@ -30,24 +36,44 @@ WEFT_ASYNC(outer_sleeper)
 }
 enum { LINE_OF_OUTER_SLEEPER = __LINE__ - 4 };
 
+WEFT_ASYNC(wants_lock, (weft_lock *, lock))
+{
+    return weft_lock_acquire(lock);
+}
+
+WEFT_ASYNC(wants_byte)
+{
+    char c;
+
+    return (int)weft_read(silent[0], &c, 1);
+}
+
 /* Runs, and stops the whole process for a while. */
 WEFT_ASYNC(blocker, (weft_task *, sleeper))
 {
     char c = 'x';
     weft_task_options future = { .name = "future" }, task = { .name = "task" };
-    weft_task_options ended = { .name = "ended" };
+    weft_task_options ended = { .name = "ended" }, locked = { .name = "locked" };
+    weft_task_options reader = { .name = "reader" };
+    weft_lock lock = WEFT_LOCK_INIT;
     weft_future *never = NULL;
     weft_task *kept;
 
     EQUAL(weft_future_new(NULL, &never), 0);
     EQUAL(weft_task_detach(weft_create_task(awaits_future(never), &future)), 0);
     EQUAL(weft_task_detach(weft_create_task(awaits_task(weft_task_ref(sleeper)), &task)), 0);
+    EQUAL(weft_lock_acquire(&lock), 0);
+    EQUAL(weft_task_detach(weft_create_task(wants_lock(&lock), &locked)), 0);
+    if (watches_descriptors()) {
+        EQUAL(weft_task_detach(weft_create_task(wants_byte(), &reader)), 0);
+    }
     kept = weft_create_task(gives(-77), &ended);
     weft_sleep(0);
     EQUAL(weft_task_detach(weft_create_task(gives(0), NULL)), 0); /* has not begun */
     EQUAL(write(ready[1], &c, 1), 1);
     EQUAL(read(go_on[0], &c, 1), 1);
     EQUAL(weft_await(kept), -77);
+    EQUAL(weft_lock_release(&lock), 0);
     return 0;
 }
 
@@ -186,6 +212,47 @@ static uintptr_t find_root(void)
     return found;
 }
 
+/* The first sight of a wait that shows `what`, or 0: where it leads. */
+static uintptr_t seen(uintptr_t wait, uintptr_t target, uint16_t what)
+{
+    struct weft__sight sees[WEFT__SIGHTS];
+
+    CHECK(peek(address_of(wait, WEFT__F_WAIT_SEES), sees, sizeof sees));
+    for (int i = 0; i < WEFT__SIGHTS; i++) {
+        if (sees[i].what == what) {
+            if (sees[i].via >= 0) {
+                CHECK(peek(target + (uintptr_t)sees[i].via, &target, sizeof target));
+            }
+            return target + (uintptr_t)sees[i].at;
+        }
+    }
+    return 0;
+}
+
+/* What a wait depends on: " for:NAME" of a task, " held:NAME" of a lock's owner, " fd:N". */
+static void describe_sights(uintptr_t wait, uintptr_t target, char *text, size_t size)
+{
+    uintptr_t task = seen(wait, target, WEFT__SEES_TASK);
+    uintptr_t owner = seen(wait, target, WEFT__SEES_OWNER), handle = 0;
+    uintptr_t at = seen(wait, target, WEFT__SEES_FD);
+    char name[64];
+    int fd = -1;
+
+    *text = '\0';
+    if (task) {
+        peek_text(address_of(task, WEFT__F_TASK_NAME), name, sizeof name);
+        snprintf(text, size, " for:%.40s", name);
+    }
+    if (owner && CHECK(peek(owner, &handle, sizeof handle))) {
+        task = (uintptr_t)weft__tag_address(handle, WEFT__STACK_LOW) - root.task_size;
+        peek_text(address_of(task, WEFT__F_TASK_NAME), name, sizeof name);
+        snprintf(text, size, " held:%.40s", name);
+    }
+    if (at && CHECK(peek(at, &fd, sizeof fd))) {
+        snprintf(text, size, " fd:%s", fd == silent[0] ? "right" : "wrong");
+    }
+}
+
 /* One line for each task: "name coro:line/coro:line waits [running] [done status]". */
 static void describe(uintptr_t task, uintptr_t current, char *text, size_t size)
 {
@@ -208,6 +275,8 @@ static void describe(uintptr_t task, uintptr_t current, char *text, size_t size)
     if (wait) {
         peek_text(field(wait, WEFT__F_WAIT_NAME), name, sizeof name);
         snprintf(word, sizeof word, " waits:%.40s", name);
+        strncat(text, word, size - strlen(text) - 1);
+        describe_sights(wait, field(task, WEFT__F_TASK_TARGET), word, sizeof word);
         strncat(text, word, size - strlen(text) - 1);
     }
     if (field(task, WEFT__F_TASK_DONE)) {
@@ -297,7 +366,7 @@ static void look_at_child(void)
     SAME(text, WEFT_VERSION);
 
     look_at_loop((uintptr_t)root.loops, backend_name()); /* the newest first */
-    EQUAL(line_count, 6);
+    EQUAL(line_count, watches_descriptors() ? 8 : 7);
     snprintf(text, sizeof text, "sleeper inner_sleeper:%d outer_sleeper:%d waits:sleep",
              LINE_OF_INNER_SLEEPER, LINE_OF_OUTER_SLEEPER);
     expect(text);
@@ -305,6 +374,7 @@ static void look_at_child(void)
         char *colon = strstr(lines[i], "awaits_");
 
         colon = colon ? colon : strstr(lines[i], "blocker:");
+        colon = colon ? colon : strstr(lines[i], "wants_");
         if (colon && (colon = strchr(colon, ':'))) {
             char *rest = colon + strcspn(colon, " ");
 
@@ -312,7 +382,11 @@ static void look_at_child(void)
         }
     }
     expect("future awaits_future waits:future");
-    expect("task awaits_task waits:task");
+    expect("task awaits_task waits:task for:sleeper");
+    expect("locked wants_lock waits:lock held:blocker");
+    if (watches_descriptors()) {
+        expect("reader wants_byte waits:descriptor fd:right");
+    }
     expect("blocker blocker runs");
     expect("ended done:-77 new");
     expect("Task-N new");
@@ -327,6 +401,7 @@ ALONE(a_process_is_looked_at_from_outside)
 
     EQUAL(pipe(ready), 0);
     EQUAL(pipe(go_on), 0);
+    EQUAL(pipe2(silent, O_NONBLOCK), 0);
     fflush(NULL);
     pid = fork();
     if (pid == 0) {
@@ -340,6 +415,7 @@ ALONE(a_process_is_looked_at_from_outside)
     for (int i = 0; i < 2; i++) {
         close(ready[i]);
         close(go_on[i]);
+        close(silent[i]);
     }
 }
 
