@@ -2,7 +2,9 @@
  * Looking at the tasks of another process from outside, as a tool does: from the ELF note to the
  * root, then by the numbers of core/sched/inspect.h and nothing else that this version knows. */
 #include "core/sched/inspect.h"
+#include "core/sched/scope.h"
 #include "tests/task/task.h"
+#include "tools/weft/note.h"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -460,10 +462,29 @@ ALONE(each_field_has_one_number)
     }
 }
 
+ALONE(the_command_knows_the_same_numbers)
+{
+    EQUAL(NOTE_VERSION, WEFT__INSPECT_VERSION);
+    EQUAL(NOTE_SIGHTS, WEFT__SIGHTS);
+    EQUAL(NOTE_STACK_LOW, WEFT__STACK_LOW);
+    EQUAL(LOOP_LOOKED, WEFT__F_LOOP_LOOKED);
+    EQUAL(SLAB_CARVED, WEFT__F_SLAB_CARVED);
+    EQUAL(TASK_CANCELLED, WEFT__F_TASK_CANCELLED);
+    EQUAL(TASK_CHILD, WEFT__F_TASK_CHILD);
+    EQUAL(FRAME_DEF, WEFT__F_FRAME_DEF);
+    EQUAL(WAIT_SEES, WEFT__F_WAIT_SEES);
+    EQUAL(SCOPE_TASK, WEFT__F_SCOPE_TASK);
+    EQUAL(CHILD_GROUP, WEFT__F_CHILD_GROUP);
+    EQUAL(SEES_ANY_OF, WEFT__SEES_ANY_OF);
+    EQUAL(SCOPE_IS_TIMEOUT, WEFT__SCOPE_TIMEOUT);
+    EQUAL(SCOPE_IS_SHIELD, WEFT__SCOPE_SHIELD);
+}
+
 static CU_TestInfo tests[] = {
     TEST(a_process_is_looked_at_from_outside),
     TEST(open_loops_are_listed),
     TEST(each_field_has_one_number),
+    TEST(the_command_knows_the_same_numbers),
     CU_TEST_INFO_NULL,
 };
 

@@ -14,6 +14,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
 } commands[] = {
     { "backends", "which event loops there are, and which one a program gets", command_backends },
+    { "ps", "the tasks of a running program, and what each of them waits for", command_ps },
 };
 
 static int chosen; /* where the subcommand stands; 0: there is none */

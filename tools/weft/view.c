@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ * What the commands that look at processes share. */
+#include "tools/weft/view.h"
+
+#include "tools/weft/words.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int view_circles(struct look *look)
+{
+    struct look_task *circle[64];
+    char name[NAME_SIZE + 32];
+    size_t length, found = 0;
+
+    while ((length = look_circle(look, circle, 64))) {
+        printf(found++ ? "" : "\n");
+        printf("circle: ");
+        for (size_t i = 0; i <= length; i++) {
+            word_task(circle[i % length], name, sizeof name);
+            printf("%s%s", i ? " -> " : "", name);
+        }
+        printf("\n");
+    }
+    return found ? 2 : 0;
+}
+
+void view_head(const struct look *look)
+{
+    printf("%s (%d), weft %s: %zu %s, %zu %s", look->process->command, (int)look->process->pid,
+           look->library, look->loops_count, look->loops_count == 1 ? "loop" : "loops",
+           look->all_count, look->all_count == 1 ? "task" : "tasks");
+    if (look->changed) {
+        printf("; %u changed while they were read", look->changed);
+    }
+    printf("\n");
+}
+
+pid_t view_pid(const char *text, struct argp_state *state)
+{
+    char *end;
+    long pid;
+
+    errno = 0;
+    pid = strtol(text, &end, 10);
+    if (errno || end == text || *end || pid <= 0 || pid != (pid_t)pid) {
+        argp_error(state, "'%s' is not the number of a process", text);
+    }
+    return (pid_t)pid;
+}
+
+int view_process(pid_t pid, int (*print)(struct look *look))
+{
+    struct process process;
+    struct look look = { .loops = NULL };
+    char why[512] = "";
+    int status = 1;
+    int r = process_open(&process, pid, why, sizeof why);
+
+    r = r < 0 ? r : look_take(&look, &process, why, sizeof why);
+    if (r < 0) {
+        fprintf(stderr, "weft: %s\n", why);
+    } else {
+        status = print(&look);
+    }
+    look_free(&look);
+    process_close(&process);
+    return status;
+}
