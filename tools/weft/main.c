@@ -15,6 +15,7 @@ static const struct command {
 } commands[] = {
     { "backends", "which event loops there are, and which one a program gets", command_backends },
     { "ps", "the tasks of a running program, and what each of them waits for", command_ps },
+    { "pstree", "the same as trees: who awaits whom", command_pstree },
 };
 
 static int chosen; /* where the subcommand stands; 0: there is none */

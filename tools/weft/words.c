@@ -43,6 +43,13 @@ void word_time(int64_t ns, char *to, size_t size)
     }
 }
 
+const char *word_file(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
 void word_task(const struct look_task *task, char *to, size_t size)
 {
     (void)snprintf(to, size, "task %" PRIu64 " '%s'", task->id, task->name);
@@ -242,10 +249,8 @@ void word_chain(const struct look_task *task, char *to, size_t size)
     *to = '\0';
     for (unsigned i = 0; i < task->chain_count; i++) {
         const struct look_def *def = task->chain[i];
-        const char *file = strrchr(def->file, '/');
 
-        add(to, size, "%s%s (%s:%u)", i ? " < " : "", def->name, file ? file + 1 : def->file,
-            def->line);
+        add(to, size, "%s%s (%s:%u)", i ? " < " : "", def->name, word_file(def->file), def->line);
     }
     if (task->endless) {
         add(to, size, " < ...");

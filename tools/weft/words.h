@@ -20,6 +20,9 @@ void word_wait(const struct look *look, const struct look_task *task, char *to, 
 /* The coroutines of a task: "inner (a.c:12) < outer (b.c:30)". */
 void word_chain(const struct look_task *task, char *to, size_t size);
 
+/* The last part of a path. */
+const char *word_file(const char *path);
+
 /* "task 7 'writer'". */
 void word_task(const struct look_task *task, char *to, size_t size);
 
