@@ -40,6 +40,7 @@ static const struct weft__inspect_layout layout[] = {
     FIELD(WEFT__F_TASK_TIMER, struct weft__task, item.place),
     FIELD(WEFT__F_TASK_SCOPES, struct weft__task, scopes),
     FIELD(WEFT__F_TASK_CHILD, struct weft__task, child),
+    FIELD(WEFT__F_TASK_PARKED, struct weft__task, parked),
     FIELD(WEFT__F_FRAME_OUTER, struct weft__frame, outer),
     FIELD(WEFT__F_FRAME_DEF, struct weft__frame, def),
     FIELD(WEFT__F_WAIT_NAME, struct weft__wait, name),

@@ -48,6 +48,7 @@ enum weft__inspect_field {
     WEFT__F_TASK_TIMER,   /* and whether that is set: not 0 */
     WEFT__F_TASK_SCOPES,  /* pointer to the innermost scope, or 0 */
     WEFT__F_TASK_CHILD,   /* pointer to its part in a group, or 0 */
+    WEFT__F_TASK_PARKED,  /* when it began to wait, ns of the loop's clock */
     WEFT__F_FRAME_OUTER = 64,
     WEFT__F_FRAME_DEF, /* pointer to weft_coro_def: name, file, line */
     WEFT__F_WAIT_NAME = 72, /* pointer to text */

@@ -93,7 +93,7 @@ struct weft__task {
     bool to_recheck;                  /* it is in the list of next_recheck */
     uint32_t wanted;                  /* waiters for what it owns (sync/lock.h) */
     uint32_t held;                    /* what it must give back, and that does not know it */
-    struct weft__child *child;        /* its part in a group; NULL: it belongs to none */
+    int64_t parked;                   /* when it began to wait, as of the loop's last look */
     struct weft__group_errors *errors; /* of the last group it left that failed */
     struct weft__place place;          /* its context variables */
     struct weft__outcome outcome;
@@ -105,6 +105,7 @@ struct weft__task {
     char name[WEFT__TASK_NAME_MAX]; /* "": not formatted yet, Task-<id> */
     struct weft__reason reason;      /* of the first of `cancels` */
     struct weft__note *note;         /* what debug mode knows of it; NULL: nothing */
+    struct weft__child *child;       /* its part in a group; NULL: it belongs to none */
 };
 
 /* The living task of a handle, whatever loop it belongs to; NULL and -EINVAL, -ESRCH or its
@@ -208,6 +209,7 @@ static inline int weft__task_park(struct weft__task *task, const struct weft__wa
 {
     task->waiting = wait;
     task->target = target;
+    task->parked = task->loop->polled; /* for tools; the clock is not read for it */
     if (task->cancelled) {
         wait->interrupt(task); /* even if this ends the wait: our turn comes */
     }

@@ -133,6 +133,17 @@ static void read_main(struct look *look, struct look_task *task)
     }
 }
 
+/* For how long it has waited.  A loop that has not looked yet has a time of 0, which the real clock
+ * never is. */
+static void read_since(const struct look *look, struct look_task *task, const char *copy)
+{
+    int64_t parked = (int64_t)look_field(look, copy, TASK_SINCE);
+
+    if (look->fields[TASK_SINCE].size && (parked || task->loop->virtual_time)) {
+        task->since = task->loop->now > parked ? task->loop->now - parked : 0;
+    }
+}
+
 static bool decode(struct look *look, struct look_task *task, const char *copy)
 {
     bool whole;
@@ -162,10 +173,7 @@ static bool decode(struct look *look, struct look_task *task, const char *copy)
         if (look_field(look, copy, TASK_TIMER)) {
             task->due = (int64_t)look_field(look, copy, TASK_WHEN) - task->loop->now;
         }
-        if (look->fields[TASK_SINCE].size) {
-            task->since = task->loop->now - (int64_t)look_field(look, copy, TASK_SINCE);
-            task->since = task->since < 0 ? 0 : task->since;
-        }
+        read_since(look, task, copy);
         whole = look_at_wait(look, task, look_field(look, copy, TASK_WAITING),
                              look_field(look, copy, TASK_TARGET)) &&
                 whole;
