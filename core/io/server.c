@@ -2,8 +2,11 @@
  * Servers: what can be done with one that is there. */
 #include "core/io/server.h"
 
+#include "core/io/filter.h"
+
 #include <math.h>
 #include <weft/scope.h>
+#include <weft/tls.h>
 #include <weft/waitq.h>
 
 #define CLOSE_TIMEOUT 30.0 /* seconds, unless options say otherwise */
@@ -40,6 +43,7 @@ void weft__server_release(struct weft__server *server)
     if (server->is_closed && !server->count && !server->accepting && !server->pins) {
         weft__list_remove(&server->link);
         free_doors(server);
+        weft_tls_unref(server->tls);
         weft__pool_give(&server->io->servers, server);
     }
 }
@@ -56,6 +60,7 @@ static void close_servers(struct weft__io *io)
             weft__bound_close(&door->bound, server->keep_file);
         }
         free_doors(server);
+        server->tls = weft_tls_unref(server->tls);
         server->is_closed = true;
     }
 }
@@ -63,12 +68,14 @@ static void close_servers(struct weft__io *io)
 int weft__server_new(struct weft__loop *loop, weft_server_handler *handler, void *user,
                      const weft_server_options *options, struct weft__server **ret_server)
 {
-    struct weft__io *io = weft__io_of(loop);
+    int r = 0;
+    struct weft__tls *tls = options->tls ? weft__tls_of(options->tls, &r) : NULL;
+    struct weft__io *io = r < 0 ? NULL : weft__io_of(loop);
     struct weft__server *server = io ? weft__pool_take(&io->servers) : NULL;
     uintptr_t handle;
 
     if (!server) {
-        return -ENOMEM;
+        return r < 0 ? r : -ENOMEM;
     }
     io->close_servers = close_servers;
     handle = server->handle;
@@ -83,6 +90,7 @@ int weft__server_new(struct weft__loop *loop, weft_server_handler *handler, void
         .stack_size = options->stack_size,
         .close_timeout = options->close_timeout > 0 ? options->close_timeout : CLOSE_TIMEOUT,
         .keep_file = options->keep_file,
+        .tls = tls ? weft_tls_ref(options->tls) : NULL,
     };
     weft__list_init(&server->clients);
     weft__list_push(&io->serving, &server->link);

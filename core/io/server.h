@@ -33,6 +33,7 @@ struct weft__server {
     uint32_t max_clients;      /* 0: no limit */
     size_t limit, stack_size;
     double close_timeout;
+    weft_tls *tls; /* NULL: none; a hold of it */
     bool keep_file;
     bool is_serving;
     bool is_awaited; /* a task is in serve_forever() */

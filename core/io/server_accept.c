@@ -8,6 +8,7 @@
 #include <weft/await.h>
 #include <weft/coro.h>
 #include <weft/scope.h>
+#include <weft/tls.h>
 #include <weft/waitq.h>
 
 #define PAUSE 1.0 /* seconds without accepting when there is no descriptor or memory */
@@ -67,7 +68,7 @@ static void close_client(struct weft__server *server, struct weft__stream *strea
     weft_stream *handle = weft__stream_handle(stream);
     weft_timeout timeout;
 
-    if (!stream->is_writing || stream->holds > 1) {
+    if ((!stream->is_writing && !stream->filtered) || stream->holds > 1) {
         (void)weft_stream_close(handle); /* does not wait */
     } else if (weft_timeout_enter(&timeout, server->close_timeout) < 0) {
         (void)weft_stream_abort(handle);
@@ -76,9 +77,9 @@ static void close_client(struct weft__server *server, struct weft__stream *strea
     }
 }
 
-WEFT_ASYNC(serve_client, (struct weft__server *, server), (struct weft__stream *, stream))
+/* Lets the program's handler have a connection. */
+static void handle_client(struct weft__server *server, weft_stream *handle)
 {
-    weft_stream *handle = weft__stream_handle(stream);
     weft_coro *coro = server->handler(handle, server->user);
     int r = 0;
     const struct weft__coro *object = weft__coro_of(coro, &r);
@@ -87,6 +88,27 @@ WEFT_ASYNC(serve_client, (struct weft__server *, server), (struct weft__stream *
     r = weft_await(coro);
     if (!is_ordinary(r)) {
         report_failed(server->loop->current, def, handle, r);
+    }
+}
+
+/* Whether a client has come to terms.  Strangers who do not are the network's everyday life. */
+static bool has_agreed(struct weft__server *server, weft_stream *handle)
+{
+    weft_start_tls_options options = { .side = WEFT_TLS_SERVER };
+    int r = weft_stream_start_tls(handle, server->tls, &options);
+
+    if (!is_ordinary(r) && r != -EPROTO && r != -EACCES) {
+        report(server->loop, r, "a connection could not be encrypted");
+    }
+    return r == 0;
+}
+
+WEFT_ASYNC(serve_client, (struct weft__server *, server), (struct weft__stream *, stream))
+{
+    weft_stream *handle = weft__stream_handle(stream);
+
+    if (!server->tls || has_agreed(server, handle)) {
+        handle_client(server, handle);
     }
     if (stream->holds) { /* the handler may have closed it */
         close_client(server, stream); /* may wait, and can be cancelled like the handler */

@@ -26,6 +26,7 @@ static void close_io(struct weft__attachment *attachment, struct weft__loop *loo
     weft__pool_fini(&io->streams);
     weft__pool_fini(&io->servers);
     weft__free(io->spare);
+    weft__free(io->wire);
     weft__free(io);
 }
 
@@ -120,6 +121,19 @@ int weft__stream_wait(struct weft__stream *stream, struct weft__task *task, uint
     return weft__stream_unpin(stream) ? r : -EBADF;
 }
 
+/* Says that nothing more comes, where there is something to say: 0 it has gone, -EAGAIN not yet. */
+static int say_end(struct weft__stream *stream)
+{
+    if (!stream->kind->flush || stream->write_error) {
+        return 0;
+    }
+    if (!stream->has_shut && stream->kind->shut(stream) < 0) {
+        return 0; /* it had not begun */
+    }
+    stream->has_shut = true;
+    return stream->kind->flush(stream);
+}
+
 /* Before the last hold goes: sends what is queued.  Whatever comes of it, the stream is closed. */
 static int send_rest(struct weft__stream *stream)
 {
@@ -131,8 +145,10 @@ static int send_rest(struct weft__stream *stream)
     }
     stream->pins++;
     r = weft__stream_lock(stream, task);
+    r = r < 0 ? r : stream->is_untold ? stream->write_error : say_end(stream);
+    r = r == -EAGAIN ? weft__stream_flush(stream, task) : r;
     stream->pins--;
-    return r < 0 ? r : stream->is_untold ? stream->write_error : 0;
+    return r;
 }
 
 /* The stream of a hold, which may be closed already: NULL and an error as weft__stream_of(). */
@@ -181,7 +197,7 @@ int weft_stream_close(weft_stream *handle)
         return r;
     }
     if (!stream->is_closed && stream->holds == 1) {
-        bool is_queued = stream->is_writing;
+        bool is_queued = stream->is_writing || say_end(stream) == -EAGAIN;
 
         r = is_queued ? send_rest(stream) : stream->is_untold ? stream->write_error : 0;
         weft__stream_finish(stream, is_queued && r < 0);

@@ -13,6 +13,7 @@
 #include <weft/stream.h>
 
 struct weft__stream;
+struct weft__filtered;
 
 struct weft__stream_kind {
     /* Reads or writes what can be done at once: bytes, 0 the end, -EAGAIN, an error. */
@@ -20,6 +21,8 @@ struct weft__stream_kind {
     ssize_t (*send)(struct weft__stream *stream, const struct iovec *parts, int count);
     /* Waits until one of them may succeed; `event` may have WEFT__FD_DRAINED. */
     int (*wait)(struct weft__stream *stream, struct weft__task *task, uint32_t event);
+    /* Sends what `send` has taken and not sent: 0, -EAGAIN.  NULL: it has sent what it takes. */
+    int (*flush)(struct weft__stream *stream);
     /* Ends the writing. */
     int (*shut)(struct weft__stream *stream);
     /* Closes; `reset`: the other end shall know that something is missing; `quiet`: nobody is to
@@ -57,6 +60,7 @@ struct weft__stream {
     struct weft__io *io;
     struct weft__list link; /* in the loop's streams */
     struct weft__pipe *from, *to; /* of a pair in memory */
+    struct weft__filtered *filtered; /* what is in between; NULL: nothing */
     struct weft__list client; /* in the server's clients */
     struct weft__task *server_task; /* which runs the handler; NULL: it is no server's */
 };
@@ -68,6 +72,7 @@ struct weft__io {
     struct weft__list open; /* streams */
     struct weft__list serving; /* servers */
     char *spare; /* WEFT__STREAM_BLOCK bytes for who next has to keep something; or NULL */
+    char *wire;  /* for what filters are given and give, one call long; NULL: there was none */
     void (*close_servers)(struct weft__io *io); /* NULL: there never was one */
 };
 
@@ -151,6 +156,9 @@ int weft__stream_wait(struct weft__stream *stream, struct weft__task *task, uint
 /* In io/stream_write.c: takes the right to write, after all who want it; gives it to the next. */
 int weft__stream_lock(struct weft__stream *stream, struct weft__task *task);
 void weft__stream_unlock(struct weft__stream *stream);
+
+/* With that right: sends what was taken and not sent.  After an error the stream may be gone. */
+int weft__stream_flush(struct weft__stream *stream, struct weft__task *task);
 
 /* In io/stream_fd.c: sockets, and whatever else has a descriptor. */
 extern const struct weft__stream_kind weft__stream_socket WEFT__HIDDEN;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <weft/io.h>
+#include <weft/tls.h>
 
 int weft__stream_adopt(struct weft__loop *loop, int fd, bool is_tcp,
                        const weft_stream_options *options, struct weft__stream **ret_stream)
@@ -41,6 +42,28 @@ static int adopt(int fd, bool is_tcp, const weft_stream_options *options, weft_s
     return 0;
 }
 
+/* A connected socket becomes a stream, encrypted if that is asked for, or is closed. */
+static int adopt_as(int fd, bool is_tcp, const char *host, const weft_connection_options *options,
+                    weft_stream **ret_stream)
+{
+    weft_start_tls_options tls = { .side = WEFT_TLS_CLIENT,
+                                   .server_name = options->server_name ? options->server_name :
+                                                                         host };
+    weft_stream *stream;
+    int r = adopt(fd, is_tcp, &options->stream, &stream);
+
+    if (r == 0 && options->tls) {
+        r = weft_stream_start_tls(stream, options->tls, &tls);
+        if (r < 0) {
+            (void)weft_stream_abort(stream);
+        }
+    }
+    if (r == 0) {
+        *ret_stream = stream;
+    }
+    return r;
+}
+
 int weft_open_connection(const char *host, int port, const weft_connection_options *options,
                          weft_stream **ret_stream)
 {
@@ -49,7 +72,7 @@ int weft_open_connection(const char *host, int port, const weft_connection_optio
 
     options = options ? options : &defaults;
     r = weft_connect_host(host, port, &options->connect, &fd);
-    return r < 0 ? r : adopt(fd, true, &options->stream, ret_stream);
+    return r < 0 ? r : adopt_as(fd, true, host ? host : "localhost", options, ret_stream);
 }
 
 int weft_open_unix_connection(const char *path, const weft_connection_options *options,
@@ -75,7 +98,7 @@ int weft_open_unix_connection(const char *path, const weft_connection_options *o
         (void)weft_close(fd);
         return r;
     }
-    return adopt(fd, false, &(options ? options : &defaults)->stream, ret_stream);
+    return adopt_as(fd, false, NULL, options ? options : &defaults, ret_stream);
 }
 
 int weft_stream_open_fd(int fd, const weft_stream_options *options, weft_stream **ret_stream)

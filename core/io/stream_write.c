@@ -86,9 +86,7 @@ static int send_all(struct weft__stream *stream, struct weft__task *task, struct
 
         if (n >= 0) {
             *ret_begun |= n > 0;
-            if (!advance(rest, (size_t)n)) {
-                return 0;
-            }
+            (void)advance(rest, (size_t)n);
         } else if (n == -EAGAIN) {
             int r = weft__stream_wait(stream, task, WEFT_WRITABLE);
 
@@ -99,7 +97,17 @@ static int send_all(struct weft__stream *stream, struct weft__task *task, struct
             return (int)n;
         }
     }
-    return 0;
+    return weft__stream_flush(stream, task);
+}
+
+int weft__stream_flush(struct weft__stream *stream, struct weft__task *task)
+{
+    int r = 0;
+
+    while (r == 0 && stream->kind->flush && (r = stream->kind->flush(stream)) == -EAGAIN) {
+        r = weft__stream_wait(stream, task, WEFT_WRITABLE);
+    }
+    return r;
 }
 
 /* Keeps what ended the writing, the first of it: after a reset that a read was told of the system
@@ -155,7 +163,7 @@ static int queue(struct weft__stream *stream, const struct rest *rest)
     for (int i = 0; i < rest->count; i++) {
         size += rest->parts[i].iov_len - (i ? 0 : rest->begun);
     }
-    stream->out = weft__alloc(NULL, size);
+    stream->out = weft__alloc(NULL, size ? size : 1); /* 0: what is to be flushed is elsewhere */
     if (!stream->out) {
         return -ENOMEM;
     }
@@ -307,8 +315,16 @@ int weft_stream_write_eof(weft_stream *handle)
     }
     r = stream->kind->shut(stream);
     stream->has_shut = r == 0;
-    weft__stream_unlock(stream);
-    return r;
+    if (r < 0 || !stream->kind->flush) {
+        weft__stream_unlock(stream);
+        return r;
+    }
+    stream->pins++;
+    r = weft__stream_flush(stream, task);
+    if (!weft__stream_unpin(stream)) {
+        return r;
+    }
+    return finish(stream, &(struct rest){ .parts = NULL }, r, true);
 }
 
 /* For what sendfile(2) does not take: by a copy. */
@@ -328,7 +344,7 @@ static ssize_t copy_some(struct weft__stream *stream, struct weft__task *task, i
     part.iov_len = (size_t)n;
     r = send_all(stream, task, &rest, &begun);
     if (begun && (r == -ECANCELED || weft__stream_goes_on(r))) {
-        return (ssize_t)rest.begun; /* the next step finds what is the matter */
+        return rest.count ? (ssize_t)rest.begun : n; /* the next step finds what is the matter */
     }
     return r < 0 ? r : n;
 }
@@ -408,7 +424,10 @@ ssize_t weft_stream_sendfile(weft_stream *handle, int from, off_t *offset, size_
         if (r == -EPIPE || weft__stream_is_cut_off(r)) { /* others are the file's */
             r = cannot_write(stream, r);
         }
-        weft__stream_unlock(stream);
+        if (r != -ECANCELED || !stream->kind->flush ||
+            queue(stream, &(struct rest){ .parts = NULL }) < 0) {
+            weft__stream_unlock(stream);
+        }
     }
     if (!sent) {
         weft__task_spend_turn(task);

@@ -107,6 +107,7 @@ static const char *package_of(const char *name)
 {
     return strcmp(name, "resolver") == 0 ? "libweft-plugin-resolver" :
            strcmp(name, "symbols") == 0  ? "libweft-plugin-symbols" :
+           strcmp(name, "tls") == 0      ? "libweft-plugin-tls" :
                                            NULL;
 }
 

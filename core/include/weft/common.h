@@ -45,6 +45,7 @@ typedef struct weft_coro weft_coro;     /* a call that has not begun         <we
 typedef struct weft_task weft_task;     /* a call that runs by itself        <weft/task.h>   */
 typedef struct weft_future weft_future; /* a result that is not there yet    <weft/future.h> */
 typedef struct weft_context weft_context; /* what context variables are      <weft/context.h> */
+typedef struct weft_tls weft_tls;       /* certificates and rules of TLS     <weft/tls.h>    */
 
 /** What a loop calls: `arg` is what was given together with the function.
  *

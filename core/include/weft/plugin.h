@@ -12,8 +12,8 @@
  *     WEFT_PLUGIN_SINK        weft_sink        receives reports
  *     WEFT_PLUGIN_INSTRUMENT  weft_instrument  is told what loops do
  *
- * Filters are asked for by the program.  The others are switched on, by WEFT_PLUGINS or by
- * `plugins = ` in weft.conf, a list of "name" or "name:option,option=value": opened when the
+ * Filters are asked for by the program (<weft/tls.h>).  The others are switched on, by WEFT_PLUGINS
+ * or by `plugins = ` in weft.conf, a list of "name" or "name:option,option=value": opened when the
  * process makes its first loop, in that order, and never closed.
  *
  * Members return 0 or more, or a negative errno.  They do not call the library but through
@@ -68,13 +68,23 @@ typedef struct weft_plugin_core {
 } weft_plugin_core;
 
 /** A stream filter: bytes of the wire on one side, plain ones on the other, and no descriptor
- *  anywhere; the caller reads, writes and waits.  One stream at a time in one thread. */
+ *  anywhere; the caller reads, writes and waits.  Each stream is called by one thread at a time,
+ *  start() and close() by any.
+ *
+ *  What open() is given are weft_tls_options as text: "certificate=FILE", "key=FILE",
+ *  "authorities=FILE", "protocols=LIST", "trust=anybody", "clients=ask", "minimum=13", those that
+ *  were set, with commas in between; in a value a backslash stands before a comma and a backslash.
+ *
+ *  Where bytes cannot be kept for want of memory a member returns -ENOMEM, and the stream is
+ *  broken.  A member that finds that the peer breaks the rules returns -EPROTO, one that does not
+ *  trust it -EACCES, and leaves what is to be told to the peer for drain(). */
 typedef struct weft_filter {
     uint32_t size;
     uint32_t reserved;
 
-    /** A filter for one stream.  `side` 0 began the connection, 1 was connected to; `peer` is the
-     *  name that it is known by, or NULL.  Stores its object in *ret_stream. */
+    /** A filter for one stream.  `side` 0 begins, 1 answers; `peer` is the name or address that the
+     *  other side must prove to have, or NULL.  Stores its object in *ret_stream.  -EINVAL: with
+     *  what open() was given this side, or one without `peer`, cannot be. */
     int (*start)(void *self, int side, const char *peer, void **ret_stream);
     /** Frees it. */
     void (*end)(void *stream);
@@ -87,8 +97,8 @@ typedef struct weft_filter {
     int64_t (*feed)(void *stream, const void *wire, size_t size);
     /** Fetches what is to go to the wire.  Returns how many bytes, 0 when there are none. */
     int64_t (*drain)(void *stream, void *wire, size_t size);
-    /** Fetches plain bytes.  Returns how many, 0 at the end, -EAGAIN when the wire has to bring
-     *  more. */
+    /** Fetches plain bytes.  Returns how many, 0 at the end that the peer has told, -EAGAIN when
+     *  the wire has to bring more, -ECONNRESET when it has ended without a word. */
     int64_t (*read)(void *stream, void *plain, size_t size);
     /** Takes plain bytes.  Returns how many, -EAGAIN none, until some were drained. */
     int64_t (*write)(void *stream, const void *plain, size_t size);

@@ -65,7 +65,9 @@ typedef struct weft_server_options {
     bool keep_file;      /* a Unix socket's file stays when the server closes */
     size_t stack_size;   /* of each connection's task; 0: the loop's */
     double close_timeout; /* seconds for what is queued when a handler has ended; 0: 30, INFINITY */
-    void *reserved[3];   /* zero */
+    weft_tls *tls; /* each connection is encrypted by TLS, <weft/tls.h>; the server takes a hold.
+                    * Who does not come to terms is gone before there is a handler.  NULL */
+    void *reserved[2];   /* zero */
 } weft_server_options;
 
 /** Starts a server on a port.

@@ -23,7 +23,8 @@
  * What breaks a connection stays.  Whoever is told of a reset first (-ECONNRESET; -ETIMEDOUT,
  * -EHOSTUNREACH and the like), a read or a write: from then on each write gives the same error, and
  * each read does when what was kept has been read.  A reset never looks like an end, and an end
- * that came before it stays one.  -ENOMEM and -ENOBUFS pass: the call can be made again.
+ * that came before it stays one.  -ENOMEM and -ENOBUFS pass: the call can be made again (but for
+ * one case of weft_stream_readexactly()).
  *
  * A stream belongs to the loop in which it was made (-EXDEV).  It comes with one hold, which
  * weft_stream_close() takes; weft_stream_ref() adds one.  The last one closes the stream.  A handle
@@ -59,7 +60,9 @@ typedef struct weft_stream_options {
 typedef struct weft_connection_options {
     weft_stream_options stream;
     weft_connect_options connect; /* to a host: families, from where, which address when */
-    void *reserved[4];            /* zero */
+    weft_tls *tls;           /* borrowed: encrypted by TLS from the beginning, <weft/tls.h>; NULL */
+    const char *server_name; /* with `tls`, whose certificate it must be; NULL: the host's */
+    void *reserved[2];       /* zero */
 } weft_connection_options;
 
 /** Connects to a host.
@@ -70,8 +73,8 @@ typedef struct weft_connection_options {
  *  ret_stream  with one hold; untouched on error.
  *
  *  Returns 0; what weft_connect_host() returns, which makes the connection: -ECONNREFUSED,
- *  -ECONNRESET and the like, what was wrong with the name, -EMFILE; -ENOMEM.
- *  A cancellation point; a cancelled one leaves nothing behind.
+ *  -ECONNRESET and the like, what was wrong with the name, -EMFILE; -ENOMEM; with `tls` what
+ *  weft_stream_start_tls() returns.  A cancellation point; a cancelled one leaves nothing behind.
  *  Source: asyncio.open_connection(). */
 WEFT_API WEFT_MUST_USE int weft_open_connection(const char *host, int port,
                                                 const weft_connection_options *options,
@@ -82,7 +85,8 @@ WEFT_API WEFT_MUST_USE int weft_open_connection(const char *host, int port,
  *  path  a file, or "@name" in Linux's abstract name space.
  *
  *  Returns 0; -ENOENT there is no such file, -ECONNREFUSED nobody listens there, -EACCES,
- *  -ENAMETOOLONG, -EMFILE, -ENOMEM.  Source: asyncio.open_unix_connection(). */
+ *  -ENAMETOOLONG, -EMFILE, -ENOMEM; with `tls`, which needs a `server_name`, what
+ *  weft_stream_start_tls() returns.  Source: asyncio.open_unix_connection(). */
 WEFT_API WEFT_MUST_USE int weft_open_unix_connection(const char *path,
                                                      const weft_connection_options *options,
                                                      weft_stream **ret_stream);

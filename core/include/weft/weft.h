@@ -61,6 +61,7 @@
 #include <weft/thread.h>
 #include <weft/thread_queue.h>
 #include <weft/ticker.h>
+#include <weft/tls.h>
 #include <weft/transport.h>
 #include <weft/waitq.h>
 #include <weft/watch.h>

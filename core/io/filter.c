@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT
+ * Streams through a filter: the bytes of the wire go by way of the loop's one block for that, into
+ * the filter and out of it; of a stream's own is kept only what one side did not take. */
+#include "core/io/filter.h"
+
+#include "core/base/error.h"
+
+#include <string.h>
+
+#define WIRE 17408    /* bytes: a record of TLS, 16 KiB and what is around it */
+#define AT_ONCE 16384 /* plain bytes that a filter is given in one call */
+
+/* The block; NULL: no memory. */
+static char *wire_of(struct weft__stream *stream)
+{
+    if (!stream->io->wire) {
+        stream->io->wire = weft__alloc(NULL, WIRE);
+    }
+    return stream->io->wire;
+}
+
+/* Keeps bytes that can go nowhere now.  Without memory they are lost, and with them the stream. */
+static int keep(char **kept, size_t *at, size_t *len, const char *bytes, size_t size)
+{
+    *kept = weft__alloc(NULL, size);
+    if (!*kept) {
+        return weft__detail(-ECONNABORTED, "there was no memory for what was under way");
+    }
+    memcpy(*kept, bytes, size);
+    *at = 0;
+    *len = size;
+    return 0;
+}
+
+/* Sends what was kept: 0 all has gone. */
+static int send_kept(struct weft__stream *stream)
+{
+    struct weft__filtered *f = stream->filtered;
+
+    while (f->out) {
+        struct iovec part = { .iov_base = f->out + f->out_at, .iov_len = f->out_len - f->out_at };
+        ssize_t n = f->below->send(stream, &part, 1);
+
+        if (n < 0 && n != -EINTR) {
+            return (int)n;
+        }
+        f->out_at += n > 0 ? (size_t)n : 0;
+        if (f->out_at == f->out_len) {
+            weft__free(f->out);
+            f->out = NULL;
+        }
+    }
+    return 0;
+}
+
+/* Sends what the filter has for the wire: 0 all has gone, -EAGAIN the rest is kept. */
+static int flush(struct weft__stream *stream)
+{
+    struct weft__filtered *f = stream->filtered;
+    int r = f->error ? f->error : send_kept(stream);
+
+    f->error = 0;
+    while (r == 0) {
+        char *wire = wire_of(stream);
+        int64_t size = wire ? f->table->drain(f->object, wire, WIRE) : -ENOMEM;
+        struct iovec part = { .iov_base = wire, .iov_len = (size_t)size };
+        ssize_t n;
+
+        if (size <= 0) {
+            return (int)size;
+        }
+        n = f->below->send(stream, &part, 1);
+        if (n < size) {
+            size_t sent = n > 0 ? (size_t)n : 0;
+
+            r = keep(&f->out, &f->out_at, &f->out_len, wire + sent, (size_t)size - sent);
+            r = r < 0 ? r : n < 0 && n != -EINTR ? (int)n : send_kept(stream);
+        }
+    }
+    return r;
+}
+
+/* Gives the filter what was kept for it, as much as it takes. */
+static int feed_kept(struct weft__filtered *f)
+{
+    int64_t n = f->table->feed(f->object, f->in + f->in_at, f->in_len - f->in_at);
+
+    if (n < 0) {
+        return (int)n;
+    }
+    f->in_at += (size_t)n;
+    if (f->in_at == f->in_len) {
+        weft__free(f->in);
+        f->in = NULL;
+    }
+    return 0;
+}
+
+int weft__filter_fetch(struct weft__stream *stream)
+{
+    struct weft__filtered *f = stream->filtered;
+    char *wire = wire_of(stream);
+    ssize_t size;
+    int64_t n;
+
+    if (f->in) {
+        return feed_kept(f);
+    }
+    if (f->has_wire_ended || !wire) {
+        return wire ? -ECONNRESET : -ENOMEM;
+    }
+    do {
+        size = f->below->receive(stream, wire, WIRE);
+    } while (size == -EINTR);
+    if (size < 0) {
+        return (int)size;
+    }
+    f->has_wire_ended = size == 0;
+    n = f->table->feed(f->object, wire, (size_t)size);
+    if (n < 0 && n != -EAGAIN) {
+        return n == -ENOMEM ? weft__detail(-ECONNABORTED, "there was no memory for what came") :
+                              (int)n;
+    }
+    n = n < 0 ? 0 : n;
+    return n < size ? keep(&f->in, &f->in_at, &f->in_len, wire + n, (size_t)(size - n)) : 0;
+}
+
+static ssize_t receive_filtered(struct weft__stream *stream, void *buffer, size_t size)
+{
+    struct weft__filtered *f = stream->filtered;
+
+    for (;;) {
+        int64_t n = f->table->read(f->object, buffer, size);
+        int r;
+
+        (void)flush(stream); /* an answer, or why not; what stands in its way is the writers' */
+        if (n != -EAGAIN) {
+            return (ssize_t)n;
+        }
+        r = weft__filter_fetch(stream);
+        if (r < 0) {
+            return r;
+        }
+    }
+}
+
+/* Gives the filter one part, in pieces; whether all of it has gone to the wire. */
+static bool send_part(struct weft__stream *stream, const struct iovec *part, size_t *done,
+                      int *ret_error)
+{
+    const struct weft__filtered *f = stream->filtered;
+    size_t at = 0;
+
+    while (at < part->iov_len && *ret_error == 0) {
+        size_t size = part->iov_len - at < AT_ONCE ? part->iov_len - at : AT_ONCE;
+        int64_t n = f->table->write(f->object, (const char *)part->iov_base + at, size);
+
+        *ret_error = n > 0 ? flush(stream) : n == 0 || n == -EAGAIN ? -EPROTO : (int)n;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    *done += at;
+    return *ret_error == 0;
+}
+
+/* What the filter has taken counts as sent; `flush` of the kind sees that it is. */
+static ssize_t send_filtered(struct weft__stream *stream, const struct iovec *parts, int count)
+{
+    struct weft__filtered *f = stream->filtered;
+    size_t done = 0;
+    int r = flush(stream);
+
+    if (r < 0) {
+        return r;
+    }
+    for (int i = 0; i < count && send_part(stream, &parts[i], &done, &r); i++) {}
+    f->error = done && r != -EAGAIN ? r : 0; /* the system may not say it twice */
+    return done ? (ssize_t)done : r;
+}
+
+static int wait_filtered(struct weft__stream *stream, struct weft__task *task, uint32_t event)
+{
+    return stream->filtered->below->wait(stream, task, event);
+}
+
+static int shut_filtered(struct weft__stream *stream)
+{
+    return stream->filtered->table->shut(stream->filtered->object);
+}
+
+static void end(struct weft__stream *stream)
+{
+    struct weft__filtered *f = stream->filtered;
+
+    f->table->end(f->object);
+    weft__tls_unref(f->tls);
+    weft__free(f->in);
+    weft__free(f->out);
+    stream->filtered = NULL;
+    stream->kind = f->below;
+    stream->is_tcp = f->was_tcp;
+    weft__free(f);
+}
+
+static void close_filtered(struct weft__stream *stream, bool reset, bool quiet)
+{
+    end(stream);
+    stream->kind->close(stream, reset, quiet);
+}
+
+static const struct weft__stream_kind filtered = {
+    .receive = receive_filtered,
+    .send = send_filtered,
+    .wait = wait_filtered,
+    .flush = flush,
+    .shut = shut_filtered,
+    .close = close_filtered,
+};
+
+/* What was received and not read is the filter's. */
+static int hand_over(struct weft__stream *stream)
+{
+    struct weft__filtered *f = stream->filtered;
+
+    if (stream->in_len) {
+        int r = keep(&f->in, &f->in_at, &f->in_len, stream->in + stream->in_at, stream->in_len);
+
+        if (r < 0) {
+            return -ENOMEM; /* it is still there */
+        }
+        weft__free(stream->in);
+        stream->in = NULL;
+        stream->in_at = stream->in_len = stream->in_size = 0;
+    }
+    return 0;
+}
+
+int weft__filter_begin(struct weft__stream *stream, struct weft__tls *tls, int side,
+                       const char *peer)
+{
+    struct weft__filtered *f = weft__alloc_zeroed(1, sizeof *f);
+    int r = f ? tls->table->start(tls->self, side, peer, &f->object) : -ENOMEM;
+
+    if (r < 0) {
+        weft__free(f);
+        return r;
+    }
+    f->below = stream->kind;
+    f->table = tls->table;
+    f->tls = weft__tls_ref(tls);
+    f->was_tcp = stream->is_tcp;
+    stream->filtered = f;
+    r = hand_over(stream);
+    stream->kind = &filtered;
+    stream->is_tcp = false; /* a short read says nothing here */
+    if (r < 0) {
+        end(stream);
+    }
+    return r;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT
+ * The plugin "tls": one stream. */
+#include "tls.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+
+struct stream {
+    const struct tls *tls;
+    SSL *ssl;
+    BIO *from_wire, *to_wire; /* the SSL's */
+};
+
+/* Whether a name is an address, in which case no server is asked for it. */
+static bool is_address(const char *name)
+{
+    struct in6_addr bytes;
+
+    return inet_pton(AF_INET, name, &bytes) == 1 || inet_pton(AF_INET6, name, &bytes) == 1;
+}
+
+/* A client: who the other side has to be. */
+static int expect(struct stream *stream, const char *peer)
+{
+    SSL *ssl = stream->ssl;
+
+    SSL_set_connect_state(ssl);
+    if (stream->tls->options.trust_anybody) {
+        SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+    } else if (!peer || !*peer) {
+        stream->tls->core->detail("whose certificate it must be was not said: server_name");
+        return -EINVAL;
+    } else {
+        SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+        if (is_address(peer) ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), peer) != 1 :
+                               SSL_set1_host(ssl, peer) != 1) {
+            return tls_error(stream->tls, peer, -EINVAL);
+        }
+    }
+    if (peer && *peer && !is_address(peer) && SSL_set_tlsext_host_name(ssl, peer) != 1) {
+        return tls_error(stream->tls, peer, -EINVAL);
+    }
+    return 0;
+}
+
+/* A server: what it shows, and whether it wants to see something. */
+static int offer(struct stream *stream)
+{
+    SSL_set_accept_state(stream->ssl);
+    if (!stream->tls->options.certificate) {
+        stream->tls->core->detail("a server needs a certificate");
+        return -EINVAL;
+    }
+    if (stream->tls->options.ask_clients) {
+        SSL_set_verify(stream->ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    }
+    return 0;
+}
+
+static void end(void *self)
+{
+    struct stream *stream = self;
+
+    SSL_free(stream->ssl);
+    ERR_clear_error();
+    stream->tls->core->alloc(stream, 0);
+}
+
+static int make(struct stream *stream)
+{
+    stream->ssl = SSL_new(stream->tls->context);
+    stream->from_wire = BIO_new(BIO_s_mem());
+    stream->to_wire = BIO_new(BIO_s_mem());
+    if (!stream->ssl || !stream->from_wire || !stream->to_wire) {
+        BIO_free(stream->from_wire);
+        BIO_free(stream->to_wire);
+        return -ENOMEM;
+    }
+    BIO_set_mem_eof_return(stream->from_wire, -1); /* nothing there is no end, but for feed()'s */
+    SSL_set_bio(stream->ssl, stream->from_wire, stream->to_wire);
+    return 0;
+}
+
+static int start(void *self, int side, const char *peer, void **ret_stream)
+{
+    const struct tls *tls = self;
+    struct stream *stream = tls->core->alloc(NULL, sizeof *stream);
+    int r;
+
+    if (!stream) {
+        return -ENOMEM;
+    }
+    ERR_clear_error();
+    stream->tls = tls;
+    r = make(stream);
+    r = r < 0 ? r : side == 0 ? expect(stream, peer) : offer(stream);
+    if (r < 0) {
+        end(stream);
+        return r;
+    }
+    *ret_stream = stream;
+    return 0;
+}
+
+/* Why a call of OpenSSL came to nothing. */
+static int error_of(const struct stream *stream, int returned)
+{
+    long verdict = SSL_get_verify_result(stream->ssl);
+    unsigned long error;
+
+    switch (SSL_get_error(stream->ssl, returned)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE: return -EAGAIN;
+    case SSL_ERROR_ZERO_RETURN: return 0;
+    case SSL_ERROR_SYSCALL: return -ECONNRESET;
+    default: break;
+    }
+    error = ERR_peek_error();
+#ifdef SSL_R_UNEXPECTED_EOF_WHILE_READING
+    if (ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+        ERR_clear_error();
+        stream->tls->core->detail("the connection ended, and the other side had not said so");
+        return -ECONNRESET;
+    }
+#endif
+    if (ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
+        ERR_clear_error();
+        stream->tls->core->detail("the other side's certificate is not good: %s",
+                                  X509_verify_cert_error_string(verdict));
+        return -EACCES;
+    }
+    return tls_error(
+        stream->tls, "TLS",
+        ERR_GET_REASON(error) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE ? -EACCES : -EPROTO);
+}
+
+static int step(void *self)
+{
+    struct stream *stream = self;
+    int r;
+
+    ERR_clear_error();
+    r = SSL_do_handshake(stream->ssl);
+    if (r == 1) {
+        return 0;
+    }
+    r = error_of(stream, r);
+    return r ? r : -ECONNRESET; /* it was ended before it had begun */
+}
+
+static int64_t feed(void *self, const void *wire, size_t size)
+{
+    struct stream *stream = self;
+    int n;
+
+    if (size == 0) {
+        BIO_set_mem_eof_return(stream->from_wire, 0);
+        return 0;
+    }
+    n = BIO_write(stream->from_wire, wire, size < INT32_MAX ? (int)size : INT32_MAX);
+    ERR_clear_error();
+    return n > 0 ? n : -ENOMEM;
+}
+
+static int64_t drain(void *self, void *wire, size_t size)
+{
+    const struct stream *stream = self;
+    int n = BIO_read(stream->to_wire, wire, size < INT32_MAX ? (int)size : INT32_MAX);
+
+    return n > 0 ? n : 0;
+}
+
+static int64_t read_plain(void *self, void *plain, size_t size)
+{
+    struct stream *stream = self;
+    size_t n = 0;
+    int r;
+
+    ERR_clear_error();
+    r = SSL_read_ex(stream->ssl, plain, size, &n);
+    return r == 1 ? (int64_t)n : error_of(stream, r);
+}
+
+static int64_t write_plain(void *self, const void *plain, size_t size)
+{
+    struct stream *stream = self;
+    size_t n = 0;
+    int r;
+
+    ERR_clear_error();
+    r = SSL_write_ex(stream->ssl, plain, size, &n);
+    if (r == 1) {
+        return (int64_t)n;
+    }
+    r = error_of(stream, r);
+    return r ? r : -EPIPE;
+}
+
+static int shut(void *self)
+{
+    struct stream *stream = self;
+    int r;
+
+    if (SSL_in_init(stream->ssl)) {
+        return -EPROTO;
+    }
+    ERR_clear_error();
+    r = SSL_shutdown(stream->ssl); /* 0: the other side has not yet said the same */
+    return r >= 0 ? 0 : error_of(stream, r);
+}
+
+/* The name in a certificate, as RFC 2253 writes it; "" where there is none. */
+static int name_of(const X509_NAME *name, char *text, size_t size)
+{
+    BIO *memory = BIO_new(BIO_s_mem());
+    char *bytes;
+    long length;
+    int n;
+
+    if (!memory) {
+        return -ENOMEM;
+    }
+    if (name && X509_NAME_print_ex(memory, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) < 0) {
+        BIO_free(memory);
+        return -ENOMEM;
+    }
+    length = BIO_get_mem_data(memory, &bytes);
+    n = (int)length;
+    if (size) {
+        size_t fits = (size_t)length < size - 1 ? (size_t)length : size - 1;
+
+        if (fits) {
+            memcpy(text, bytes, fits);
+        }
+        text[fits] = '\0';
+    }
+    BIO_free(memory);
+    return n;
+}
+
+static int name_of_peer(const struct stream *stream, bool issuer, char *text, size_t size)
+{
+    X509 *peer = SSL_get_peer_certificate(stream->ssl);
+    int n = name_of(!peer  ? NULL :
+                    issuer ? X509_get_issuer_name(peer) :
+                             X509_get_subject_name(peer),
+                    text, size);
+
+    X509_free(peer);
+    return n;
+}
+
+static int info(void *self, const char *key, char *text, size_t size)
+{
+    const struct stream *stream = self;
+    const unsigned char *protocol = NULL;
+    unsigned length = 0;
+
+    if (strcmp(key, "version") == 0) {
+        return snprintf(text, size, "%s", SSL_get_version(stream->ssl));
+    }
+    if (strcmp(key, "cipher") == 0) {
+        return snprintf(text, size, "%s", SSL_get_cipher_name(stream->ssl));
+    }
+    if (strcmp(key, "protocol") == 0) {
+        SSL_get0_alpn_selected(stream->ssl, &protocol, &length);
+        return snprintf(text, size, "%.*s", (int)length, protocol ? (const char *)protocol : "");
+    }
+    if (strcmp(key, "peer") == 0 || strcmp(key, "issuer") == 0) {
+        return name_of_peer(stream, *key == 'i', text, size);
+    }
+    return -ENOENT;
+}
+
+const weft_filter tls_filter = {
+    .size = sizeof(weft_filter),
+    .start = start,
+    .end = end,
+    .step = step,
+    .feed = feed,
+    .drain = drain,
+    .read = read_plain,
+    .write = write_plain,
+    .shut = shut,
+    .info = info,
+};
