@@ -337,7 +337,7 @@ OVER_EACH(closing_while_cancelled_resets_and_always_closes, BENEATH)
         ssize_t n = weft_stream_read(here, got, sizeof got);
 
         if (n <= 0) {
-            EQUAL(n, beneath == TCP || beneath == MEMORY ? -ECONNRESET : 0);
+            EQUAL(n, tells_of_resets(beneath) ? -ECONNRESET : 0);
             break;
         }
     }
@@ -560,7 +560,7 @@ OVER_EACH(an_aborted_connection_is_told, MEMORY + 3)
     there = NULL;
     while ((n = weft_stream_read(here, got, sizeof got)) > 0) {
     }
-    EQUAL(n, beneath == TCP || beneath == MEMORY ? -ECONNRESET : 0);
+    EQUAL(n, tells_of_resets(beneath) ? -ECONNRESET : 0);
 }
 
 WEFT_ASYNC(reads)
