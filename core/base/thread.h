@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What POSIX does not say of threads: their numbers, names, stacks, CPU time, and signals for one of
- * them.  A file for each kind of system: thread_linux.c, thread_bsd.c, thread_macos.c. */
+ * What POSIX does not say of threads: their numbers, names, stacks, CPU time, and signals for one
+ * of them.  A file for each kind of system: thread_linux.c, thread_bsd.c, thread_macos.c. */
 #ifndef WEFT_CORE_THREAD_H
 #define WEFT_CORE_THREAD_H
 

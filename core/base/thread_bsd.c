@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * What FreeBSD, NetBSD and OpenBSD say of threads (base/thread.h): the same things by other names. */
+ * What FreeBSD, NetBSD and OpenBSD say of threads (base/thread.h): the same by other names. */
 #include "core/base/thread.h"
 
 #include "core/base/clock.h"
@@ -26,7 +26,8 @@
 #define THREAD_NUMBER()       _lwp_self()
 #define THREAD_IS_MAIN()      (_lwp_self() == 1) /* in a child of fork(2), too */
 #define THREAD_KILL(n, s)     _lwp_kill((lwpid_t)(n), (s))
-#define THREAD_SET_NAME(name) (void)pthread_setname_np(pthread_self(), "%s", (void *)(uintptr_t)(name))
+#define THREAD_SET_NAME(name) \
+    (void)pthread_setname_np(pthread_self(), "%s", (void *)(uintptr_t)(name))
 #define THREAD_GET_NAME(to, size) (void)pthread_getname_np(pthread_self(), (to), (size))
 #elif defined(__OpenBSD__)
 #include <pthread_np.h>

@@ -27,8 +27,8 @@ static size_t page_size(void)
     return size;
 }
 
-/* The lowest address of a page that is there between two; `to` when there is none, or the system does
- * not tell. */
+/* The lowest address of a page that is there between two; `to` when there is none, or the system
+ * does not tell. */
 static char *lowest(char *from, char *to)
 {
     size_t page = page_size();

@@ -61,8 +61,8 @@ __attribute__((noinline)) uint32_t weft__stack_here(const void **ret_addresses, 
 
 uint32_t weft__stack_interrupted(const void *context, const void **ret_addresses, uint32_t max)
 {
-    struct walk walk = { .addresses = ret_addresses, .max = max, .until = weft__system_place(context) };
-    uintptr_t place = walk.until;
+    uintptr_t place = weft__system_place(context);
+    struct walk walk = { .addresses = ret_addresses, .max = max, .until = place };
 
     _Unwind_Backtrace(step, &walk);
     if (walk.count == 0 && place && max) { /* the tables did not lead there */

@@ -12,7 +12,7 @@
 
 /* What the system tells of a thread. */
 struct weft__thread_state {
-    bool on_cpu;      /* it runs, or would like to; else it is in a system call, or waits for memory */
+    bool on_cpu;      /* it runs, or would like to; else it is in a call, or waits for pages */
     char what[48];    /* the system call, or what the kernel says it waits for; "" not known */
     uintptr_t sp, pc; /* while it is in a call; 0: not known (only Linux tells) */
 };
@@ -23,11 +23,11 @@ int weft__system_look(const struct weft__thread *thread, struct weft__thread_sta
 /* How many threads the process has; a negative errno: not known. */
 int weft__system_threads(void);
 
-/* Signals that nobody sends otherwise, the best first: the `n`th from 0; 0 when there are no more. */
+/* Signals that nobody sends otherwise, the best first: the `n`th from 0; 0: there are no more. */
 int weft__system_signal(int n);
 
-/* Where a signal has interrupted its thread, from the handler's third argument; 0: not known on this
- * machine. */
+/* Where a signal has interrupted its thread, from the handler's third argument; 0: not known on
+ * this machine. */
 uintptr_t weft__system_place(const void *context);
 
 /* Copies memory of this process that may not be there: how much, or a negative errno: -ENOSYS there

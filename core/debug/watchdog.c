@@ -245,7 +245,8 @@ static void take_sample(struct weft__observer *observer, int64_t now)
     bool late = now - stall->began > 8 * observer->words.slow_ns;
 
     if (!weft__sample_take(observer, stall->serial, sample) ||
-        (!sample->what[0] && !has_worked(observer, now)) || (!sample->stack_count && !sample->what[0] && !late)) {
+        (!sample->what[0] &&
+         (!has_worked(observer, now) || (!sample->stack_count && !late)))) {
         return; /* the next look may tell more */
     }
     sample->after = now - stall->began;

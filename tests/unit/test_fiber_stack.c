@@ -44,8 +44,8 @@ typedef struct {
 #define DESCRIPTOR 512u
 #define NO_FAULT (-1)
 
-/* Built with fiber/pages_posix.c, the way of other systems: guards are mappings, there are as many as
- * one likes, and pages that were given back read as before until the system takes them. */
+/* Built with fiber/pages_posix.c, the way of other systems: guards are mappings, there are as many
+ * as one likes, and pages that were given back read as before until the system takes them. */
 #ifdef WEFT_TEST_POSIX
 #define POSIX 1
 #else
