@@ -37,7 +37,7 @@ static struct queue {
     pid_t process; /* whose end it waits for; 0: it is a queue of descriptors */
     void *udata; /* the wake's, or the process's */
     struct note notes[DESCRIPTORS];
-} * queues[QUEUES];
+} *_Atomic queues[QUEUES]; /* a number that one thread closes another one gets */
 
 /* Readable always.  A wake asks about it again, which is an edge: so no queue has a descriptor of
  * its own for that. */
