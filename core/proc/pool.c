@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/base/mem.h"
 #include "core/base/shared.h"
+#include "core/io/sys_socket.h"
 #include "core/proc/pool_frame.h"
 #include "core/proc/process.h"
 #include "core/proc/program.h"
@@ -244,7 +245,7 @@ static int move(struct weft_process_pool *pool, struct weft__task *task, struct 
     while (size > 0) {
         ssize_t n = event == WEFT_READABLE ?
                         WEFT__SYS(recv(slot->fd, at, size, MSG_DONTWAIT)) :
-                        WEFT__SYS(send(slot->fd, at, size, MSG_DONTWAIT | MSG_NOSIGNAL));
+                        WEFT__SYS(send(slot->fd, at, size, MSG_DONTWAIT | WEFT__NOSIGNAL));
         int r = 0;
 
         if (n > 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The worker's side of a process pool: one request after the other, blocking. */
 #include "core/base/mem.h"
+#include "core/io/sys_socket.h"
 #include "core/proc/pool_frame.h"
 
 #include <errno.h>
@@ -38,7 +39,7 @@ static int write_all(int fd, const void *data, size_t size)
     const char *from = data;
 
     while (size > 0) {
-        ssize_t n = WEFT__SYS(send(fd, from, size, MSG_NOSIGNAL));
+        ssize_t n = WEFT__SYS(send(fd, from, size, WEFT__NOSIGNAL));
 
         if (n < 0 && errno != EINTR) {
             return errno == EPIPE ? 0 : -errno;
