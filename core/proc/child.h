@@ -4,8 +4,9 @@
  *     child_linux.c   the child runs in our memory, and calls the kernel by number
  *     child_posix.c   the child is a copy, and calls the C library
  *
- * One of them is built in (-Dprocess).  Between weft__child_begin() and exec the child uses nothing
- * but what is here.  The calls return what the C library's do: -1 with errno. */
+ * The second one is built in on Linux, too, with -Dportable=true.  Between weft__child_begin() and
+ * exec the child uses nothing but what is here.  The calls return what the C library's do: -1 with
+ * errno. */
 #ifndef WEFT_CORE_CHILD_H
 #define WEFT_CORE_CHILD_H
 

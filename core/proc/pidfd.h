@@ -4,7 +4,7 @@
  *     pidfd_linux.c    the kernel's own
  *     pidfd_kqueue.c   a kqueue(2) that waits for the one child
  *
- * One of them is built in (-Dprocess). */
+ * The second one is built in on Linux, too, with -Dportable=true. */
 #ifndef WEFT_CORE_PIDFD_H
 #define WEFT_CORE_PIDFD_H
 
