@@ -3,6 +3,7 @@
  * means something else; what is new may come at any time. */
 #include "tools/weft/json.h"
 
+#include "tools/weft/symbols.h"
 #include "tools/weft/words.h"
 
 #include <stdlib.h>
@@ -51,6 +52,22 @@ static struct json_object *chain_of(const struct look_task *task)
     return chain;
 }
 
+static struct json_object *stack_of(const struct look *look, const struct look_task *task)
+{
+    struct json_object *stack = json_object_new_array();
+    struct symbols_frame frames[STACK_MAX];
+    unsigned count = symbols_stack(look->symbols, look, task, frames);
+
+    for (unsigned i = 0; i < count; i++) {
+        struct json_object *one = json_object_new_object();
+
+        add_text(one, "function", frames[i].function);
+        add_text(one, "place", frames[i].place);
+        json_object_array_add(stack, one);
+    }
+    return stack;
+}
+
 /* The numbers of the tasks at the other ends of its edges of one kind; NULL: there are none. */
 static struct json_object *numbers_of(const struct look_task *task, enum look_how how)
 {
@@ -67,13 +84,18 @@ static struct json_object *numbers_of(const struct look_task *task, enum look_ho
     return numbers;
 }
 
-static void add_shown(struct json_object *wait, const struct look_task *task)
+static void add_shown(struct json_object *wait, const struct look *look,
+                      const struct look_task *task)
 {
-    char address[32];
+    char address[32], name[TEXT_SIZE];
 
     if (task->shows & 1u << SEES_OBJECT) {
         (void)snprintf(address, sizeof address, "%#llx", (unsigned long long)task->object);
         add_text(wait, "object", address);
+        if (look->symbols) {
+            symbols_name(look->symbols, task->object, name, sizeof name);
+            add_text(wait, "object_name", name);
+        }
     }
     if (task->shows & 1u << SEES_FD) {
         add_number(wait, "fd", task->fd);
@@ -102,7 +124,7 @@ static struct json_object *wait_of(const struct look *look, const struct look_ta
     add_text(wait, "words", words);
     add_seconds(wait, "since", task->since, task->since >= 0);
     add_seconds(wait, "left", task->due, task->due != INT64_MAX);
-    add_shown(wait, task);
+    add_shown(wait, look, task);
     if (task->shows & 1u << SEES_FD) {
         word_fd(look, task->fd, link, sizeof link);
         add_text(wait, "link", link);
@@ -132,6 +154,9 @@ static struct json_object *task_of(const struct look *look, const struct look_ta
     json_object_object_add(one, "waits_for", waits ? wait_of(look, task) : NULL);
     add_seconds(one, "timeout", task->limit, task->limit != INT64_MAX);
     json_object_object_add(one, "coroutines", chain_of(task));
+    if (look->stacks) {
+        json_object_object_add(one, "stack", stack_of(look, task));
+    }
     json_object_object_add(one, "children", numbers_of(task, LOOK_CHILD));
     return one;
 }

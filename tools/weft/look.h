@@ -45,6 +45,7 @@ enum look_how { LOOK_AWAITS, LOOK_MAY_AWAIT, LOOK_HELD_BY, LOOK_CHILD };
 struct look_task {
     struct look_loop *loop;
     uint64_t address, handle, low, id;
+    uint64_t sp; /* of one that does not run; 0: it has never run */
     char name[NAME_SIZE];
     enum look_state state;
     int status; /* of one that has ended */
@@ -88,6 +89,8 @@ struct look_loop {
 
 struct look {
     struct process *process;
+    struct symbols *symbols; /* NULL: no names are asked for */
+    bool stacks;             /* where each task is in the code is to be told */
     unsigned pointer_size;
     uint32_t task_size, class_size, classes;
     struct {

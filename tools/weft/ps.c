@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * weft ps: the tasks of a process, or the processes that have some. */
 #include "tools/weft/json.h"
+#include "tools/weft/symbols.h"
 #include "tools/weft/view.h"
 #include "tools/weft/weft.h"
 #include "tools/weft/words.h"
@@ -16,7 +17,7 @@
 
 struct arguments {
     pid_t pid; /* 0: the processes are listed */
-    bool json;
+    bool json, stacks;
 };
 
 /* ---- the tasks of a process ---- */
@@ -63,7 +64,19 @@ static void print_cell(const char *text, size_t width, bool right, bool last)
     }
 }
 
-static void print_rows(const struct row *rows, size_t count)
+/* Below its row: the calls in which a task is, the innermost first. */
+static void print_stack(const struct look *look, const struct look_task *task)
+{
+    struct symbols_frame frames[STACK_MAX];
+    unsigned count = symbols_stack(look->symbols, look, task, frames);
+
+    for (unsigned i = 0; i < count; i++) {
+        printf("            %s (%s)\n", frames[i].function, frames[i].place);
+    }
+}
+
+static void print_rows(const struct look *look, struct look_task *const *tasks,
+                       const struct row *rows, size_t count)
 {
     size_t width[COLUMNS];
     bool known = false; /* how long they wait */
@@ -86,6 +99,9 @@ static void print_rows(const struct row *rows, size_t count)
             }
         }
         putchar('\n');
+        if (i > 0 && look->stacks) {
+            print_stack(look, tasks[i - 1]);
+        }
     }
 }
 
@@ -100,7 +116,7 @@ static void print_loop(const struct look *look, const struct look_loop *loop)
         make_row(look, loop->tasks[i], &rows[i]);
     }
     if (rows && loop->tasks_count) {
-        print_rows(rows, loop->tasks_count);
+        print_rows(look, loop->tasks, rows, loop->tasks_count);
     }
     for (size_t i = 0; i < loop->tasks_count && rows; i++) {
         for (int c = 0; c < COLUMNS; c++) {
@@ -224,6 +240,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
     switch (key) {
     case 'j': arguments->json = true; return 0;
+    case 's': arguments->stacks = true; return 0;
     case ARGP_KEY_ARG:
         if (arguments->pid) {
             argp_error(state, "one process at a time: '%s'", argument);
@@ -238,6 +255,7 @@ int command_ps(int argc, char **argv)
 {
     static const struct argp_option options[] = {
         { "json", 'j', NULL, 0, "for programs: one JSON object", 0 },
+        { "stack", 's', NULL, 0, "the calls in which each task is, with files and lines", 0 },
         { 0 },
     };
     static const struct argp argp = {
@@ -262,7 +280,8 @@ int command_ps(int argc, char **argv)
 
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     if (arguments.pid) {
-        return view_process(arguments.pid, arguments.json ? json_print_look : print_tasks);
+        return view_process(arguments.pid, arguments.stacks,
+                            arguments.json ? json_print_look : print_tasks);
     }
     return print_processes(arguments.json);
 }

@@ -2,6 +2,7 @@
  * weft pstree: who awaits whom.  A task stands below each that needs it, in full where it comes
  * first; tasks that wait for each other have no top, and begin with the first of them. */
 #include "tools/weft/json.h"
+#include "tools/weft/symbols.h"
 #include "tools/weft/view.h"
 #include "tools/weft/weft.h"
 #include "tools/weft/words.h"
@@ -16,7 +17,7 @@
 
 struct arguments {
     pid_t pid;
-    bool json;
+    bool json, stacks;
 };
 
 /* What the lines are drawn with. */
@@ -74,10 +75,29 @@ static void draw_words(const struct drawing *drawing, const struct look_task *ta
     putchar('\n');
 }
 
+/* The calls in which it is, the outermost first; false: they are not known, or not asked for. */
+static bool draw_stack(const struct drawing *drawing, const struct look_task *task, unsigned depth,
+                       bool goes_on)
+{
+    const struct look *look = drawing->look;
+    struct symbols_frame frames[STACK_MAX];
+    unsigned count = look->stacks ? symbols_stack(look->symbols, look, task, frames) : 0;
+
+    for (unsigned i = count; i > 0; i--) {
+        indent(drawing, depth);
+        printf("%s%s (%s)\n", goes_on ? drawing->pen->bar : "    ", frames[i - 1].function,
+               frames[i - 1].place);
+    }
+    return count;
+}
+
 /* Its coroutines, the outermost first: what it needs goes on where they end. */
 static void draw_chain(const struct drawing *drawing, const struct look_task *task, unsigned depth,
                        bool goes_on)
 {
+    if (draw_stack(drawing, task, depth, goes_on)) {
+        return;
+    }
     if (task->endless) {
         indent(drawing, depth);
         printf("%s...\n", goes_on ? drawing->pen->bar : "    ");
@@ -165,6 +185,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
     switch (key) {
     case 'j': arguments->json = true; return 0;
+    case 's': arguments->stacks = true; return 0;
     case ARGP_KEY_ARG:
         if (arguments->pid) {
             argp_error(state, "one process at a time: '%s'", argument);
@@ -180,6 +201,7 @@ int command_pstree(int argc, char **argv)
 {
     static const struct argp_option options[] = {
         { "json", 'j', NULL, 0, "for programs: one JSON object, that of weft ps", 0 },
+        { "stack", 's', NULL, 0, "calls with files and lines instead of coroutines", 0 },
         { 0 },
     };
     static const struct argp argp = {
@@ -200,5 +222,6 @@ int command_pstree(int argc, char **argv)
 
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     setlocale(LC_CTYPE, "");
-    return view_process(arguments.pid, arguments.json ? json_print_look : print_tree);
+    return view_process(arguments.pid, arguments.stacks,
+                        arguments.json ? json_print_look : print_tree);
 }

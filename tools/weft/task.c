@@ -150,6 +150,7 @@ static bool decode(struct look *look, struct look_task *task, const char *copy)
 
     task->handle = look_field(look, copy, TASK_HANDLE);
     task->id = look_field(look, copy, TASK_ID);
+    task->sp = look_field(look, copy, TASK_SP);
     task->low = look_field(look, copy, TASK_LOW);
     task->status = (int)(int32_t)look_field(look, copy, TASK_STATUS);
     task->cancelled = look_field(look, copy, TASK_CANCELLED);

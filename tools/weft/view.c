@@ -2,6 +2,7 @@
  * What the commands that look at processes share. */
 #include "tools/weft/view.h"
 
+#include "tools/weft/symbols.h"
 #include "tools/weft/words.h"
 
 #include <errno.h>
@@ -49,7 +50,7 @@ pid_t view_pid(const char *text, struct argp_state *state)
     return (pid_t)pid;
 }
 
-int view_process(pid_t pid, int (*print)(struct look *look))
+int view_process(pid_t pid, bool stacks, int (*print)(struct look *look))
 {
     struct process process;
     struct look look = { .loops = NULL };
@@ -61,8 +62,11 @@ int view_process(pid_t pid, int (*print)(struct look *look))
     if (r < 0) {
         fprintf(stderr, "weft: %s\n", why);
     } else {
+        look.symbols = symbols_open(&process);
+        look.stacks = stacks && look.symbols;
         status = print(&look);
     }
+    symbols_close(look.symbols);
     look_free(&look);
     process_close(&process);
     return status;

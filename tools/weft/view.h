@@ -8,7 +8,7 @@
 #include <argp.h>
 
 /* Looks at a process and has that printed, or says why it cannot; an exit status. */
-int view_process(pid_t pid, int (*print)(struct look *look));
+int view_process(pid_t pid, bool stacks, int (*print)(struct look *look));
 
 /* "broker (4711), weft 0.1.0: 1 loop, 5 tasks". */
 void view_head(const struct look *look);

@@ -2,6 +2,8 @@
  * What was seen of tasks, in words. */
 #include "tools/weft/words.h"
 
+#include "tools/weft/symbols.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
@@ -167,6 +169,21 @@ static void add_children(const struct look_task *task, char *to, size_t size)
     add(to, size, "task group, %u %s left", count, count == 1 ? "child" : "children");
 }
 
+/* A lock, a queue, by its name where it is a variable. */
+static void add_object(const struct look *look, uint64_t object, char *to, size_t size)
+{
+    char name[TEXT_SIZE] = "";
+
+    if (look->symbols) {
+        symbols_name(look->symbols, object, name, sizeof name);
+    }
+    if (*name) {
+        add(to, size, " %s", name);
+    } else {
+        add(to, size, " %#" PRIx64, object);
+    }
+}
+
 /* What it waits for. */
 static void add_what(const struct look *look, const struct look_task *task, char *to, size_t size)
 {
@@ -199,7 +216,7 @@ static void add_what(const struct look *look, const struct look_task *task, char
         add(to, size, " '%s'", task->text);
     }
     if (shows(task, SEES_OBJECT)) {
-        add(to, size, " %#" PRIx64, task->object);
+        add_object(look, task->object, to, size);
     }
     if (shows(task, SEES_HELD)) {
         add(to, size, ", %" PRIu64, task->held);
