@@ -108,10 +108,16 @@ static bool count_slots(struct look *look, struct look_loop *loop, uint64_t base
 static bool walk_slabs(struct look *look, struct look_loop *loop, uint64_t slab, visitor *visit)
 {
     size_t extent = look_extent(look, SLAB_NEXT, SLAB_END);
+    uint64_t mark = 0;
     char copy[512];
 
     for (unsigned n = 0; slab && n < SLABS_MAX; n++) {
         uint64_t base, stride, carved;
+
+        if (slab == mark) {
+            return true; /* round in a circle */
+        }
+        mark = (n & (n + 1)) == 0 ? slab : mark; /* at each power of two */
 
         if (!process_read(look->process, slab, copy, extent)) {
             return true; /* it changes under our hands: what was seen is what there is to tell */
@@ -197,6 +203,12 @@ static bool walk_loops(struct look *look, uint64_t loop, visitor *visit)
     for (unsigned n = 0; loop && n < LOOPS_MAX && good; n++) {
         if (!process_read(look->process, loop, copy, extent)) {
             break;
+        }
+        for (size_t i = 0; i < look->loops_count; i++) {
+            if (look->loops[i]->address == loop) {
+                free(copy);
+                return true; /* round in a circle */
+            }
         }
         if (look_lives(look, look_field(look, copy, LOOP_HANDLE))) {
             good = walk_loop(look, loop, copy, visit);

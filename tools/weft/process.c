@@ -107,12 +107,35 @@ size_t process_read_many(struct process *process, uint64_t from, uint64_t stride
     return done;
 }
 
-/* Replaces what is not printable; UTF-8 passes, for who reads has chosen the terminal. */
-static void tame(char *text)
+/* Bytes of the character that begins here, in UTF-8; 0: none does. */
+static size_t character(const unsigned char *c)
 {
-    for (unsigned char *c = (unsigned char *)text; *c; c++) {
-        if (*c < 0x20 || *c == 0x7f) {
-            *c = '?';
+    size_t length = *c < 0x80 ? 1 :
+                    *c < 0xc2 ? 0 :
+                    *c < 0xe0 ? 2 :
+                    *c < 0xf0 ? 3 :
+                    *c < 0xf5 ? 4 :
+                                0;
+
+    for (size_t i = 1; i < length; i++) {
+        if ((c[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return length;
+}
+
+void process_tame(char *text)
+{
+    unsigned char *c = (unsigned char *)text;
+
+    while (*c) {
+        size_t length = character(c);
+
+        if (length == 0 || *c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] < 0xa0)) {
+            *c++ = '?'; /* the rest of a control of two bytes is none itself, and follows */
+        } else {
+            c += length;
         }
     }
 }
@@ -130,7 +153,7 @@ bool process_text(struct process *process, uint64_t from, char *to, size_t size)
         }
     }
     to[n] = '\0';
-    tame(to);
+    process_tame(to);
     return true;
 }
 
@@ -313,7 +336,7 @@ int process_open(struct process *process, pid_t pid, char *why, size_t size)
         return no_such(process, why, size);
     }
     process->command[strcspn(process->command, "\n")] = '\0';
-    tame(process->command);
+    process_tame(process->command);
     (void)snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
     maps = fopen(path, "re");
     if (!maps) {

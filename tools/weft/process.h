@@ -37,6 +37,9 @@ size_t process_read_many(struct process *process, uint64_t from, uint64_t stride
  * in `to`: it is not there. */
 bool process_text(struct process *process, uint64_t from, char *to, size_t size);
 
+/* Replaces by '?' what a terminal would obey, and what is no UTF-8. */
+void process_tame(char *text);
+
 /* A number of 1, 2, 4 or 8 bytes of a copy. */
 uint64_t number_at(const void *bytes, size_t size);
 

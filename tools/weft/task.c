@@ -198,12 +198,9 @@ static bool holds_still(const struct look *look, const char *copy, const char *a
     return true;
 }
 
-/* The name is another user's bytes: what a terminal would obey is replaced. */
-static void tame_name(struct look_task *task)
+static void finish_name(struct look_task *task)
 {
-    for (unsigned char *c = (unsigned char *)task->name; *c; c++) {
-        *c = *c < 0x20 || *c == 0x7f ? '?' : *c;
-    }
+    process_tame(task->name);
     if (!*task->name) {
         (void)snprintf(task->name, sizeof task->name, "Task-%llu", (unsigned long long)task->id);
     }
@@ -226,6 +223,6 @@ bool look_at_task(struct look *look, struct look_task *task, char *copy)
         }
         memcpy(copy, again, look->task_size);
     }
-    tame_name(task);
+    finish_name(task);
     return true;
 }

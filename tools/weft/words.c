@@ -65,9 +65,7 @@ void word_fd(const struct look *look, int fd, char *to, size_t size)
     (void)snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)look->process->pid, fd);
     n = readlink(path, to, size - 1);
     to[n < 0 ? 0 : n] = '\0';
-    for (char *c = to; *c; c++) {
-        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
-    }
+    process_tame(to);
 }
 
 size_t word_width(const char *text)
@@ -150,6 +148,7 @@ static void add_process(const struct look_task *task, char *to, size_t size)
     file = fopen(path, "re");
     if (file && fgets(name, sizeof name, file)) {
         name[strcspn(name, "\n")] = '\0';
+        process_tame(name);
         add(to, size, " (%s)", name);
     }
     if (file) {
