@@ -14,8 +14,10 @@ static const struct command {
     int (*run)(int argc, char **argv);
 } commands[] = {
     { "backends", "which event loops there are, and which one a program gets", command_backends },
+#ifdef __linux__ /* they read /proc */
     { "ps", "the tasks of a running program, and what each of them waits for", command_ps },
     { "pstree", "the same as trees: who awaits whom", command_pstree },
+#endif
 };
 
 static int chosen; /* where the subcommand stands; 0: there is none */

@@ -12,18 +12,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Calls in which threads are met, where those of another architecture have the same numbers or are
- * not named. */
+/* Calls in which threads are met; numbers are those of this architecture. */
 static const struct {
     long number;
     const char *name;
 } calls[] = {
     { SYS_read, "read" },
     { SYS_write, "write" },
-    { SYS_pread64, "pread" },
-    { SYS_pwrite64, "pwrite" },
     { SYS_readv, "readv" },
     { SYS_writev, "writev" },
+    { SYS_pread64, "pread" },
+    { SYS_pwrite64, "pwrite" },
     { SYS_fsync, "fsync" },
     { SYS_fdatasync, "fdatasync" },
     { SYS_openat, "openat" },
@@ -33,14 +32,8 @@ static const struct {
     { SYS_ppoll, "ppoll" },
     { SYS_pselect6, "pselect" },
     { SYS_epoll_pwait, "epoll_pwait" },
-#ifdef SYS_poll
-    { SYS_poll, "poll" },
-    { SYS_select, "select" },
-    { SYS_epoll_wait, "epoll_wait" },
-#endif
     { SYS_connect, "connect" },
     { SYS_accept4, "accept" },
-    { SYS_accept, "accept" },
     { SYS_recvfrom, "recv" },
     { SYS_recvmsg, "recvmsg" },
     { SYS_sendto, "send" },
@@ -48,11 +41,31 @@ static const struct {
     { SYS_wait4, "wait4" },
     { SYS_waitid, "waitid" },
     { SYS_flock, "flock" },
-    { SYS_fcntl, "fcntl" },
     { SYS_ioctl, "ioctl" },
-    { SYS_rt_sigtimedwait, "sigtimedwait" },
-    { SYS_mmap, "mmap" },
-    { SYS_munmap, "munmap" },
+#ifdef SYS_accept
+    { SYS_accept, "accept" },
+#endif
+#ifdef SYS_poll
+    { SYS_poll, "poll" },
+#endif
+#ifdef SYS_select
+    { SYS_select, "select" },
+#endif
+#ifdef SYS__newselect
+    { SYS__newselect, "select" },
+#endif
+#ifdef SYS_epoll_wait
+    { SYS_epoll_wait, "epoll_wait" },
+#endif
+#ifdef SYS_clock_nanosleep_time64
+    { SYS_clock_nanosleep_time64, "clock_nanosleep" },
+#endif
+#ifdef SYS_futex_time64
+    { SYS_futex_time64, "futex (a lock of threads)" },
+#endif
+#ifdef SYS_ppoll_time64
+    { SYS_ppoll_time64, "ppoll" },
+#endif
 };
 
 static void name_call(long number, bool ours, char *to, size_t size)

@@ -177,6 +177,23 @@ bool unwind_place(struct unwind *unwind, uint64_t address, char *function, size_
 
 /* ---- stacks ---- */
 
+#if defined(__x86_64__)
+#define SAVED 64 /* bytes that a switch of weft leaves on a stack, from its stack pointer upwards */
+static const struct {
+    int number, at;
+} saved[] = { { 15, 8 }, { 14, 16 }, { 13, 24 }, { 12, 32 }, { 3, 40 }, { 6, 48 } };
+enum { PC_AT = 56, SP_NUMBER = 7 };
+#elif defined(__aarch64__)
+#define SAVED 176
+static const struct {
+    int number, at;
+} saved[] = { { 29, 0 },  { 19, 16 }, { 20, 24 }, { 21, 32 }, { 22, 40 }, { 23, 48 },
+              { 24, 56 }, { 25, 64 }, { 26, 72 }, { 27, 80 }, { 28, 88 } };
+enum { PC_AT = 8, SP_NUMBER = 31 };
+#endif
+
+#ifdef SAVED
+
 static pid_t next_thread(Dwfl *dwfl, void *self, void **thread)
 {
     const struct unwind *unwind = self;
@@ -207,23 +224,6 @@ static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *ret, void *s
     memcpy(ret, unwind->copy + (address - unwind->base), sizeof *ret);
     return true;
 }
-
-#if defined(__x86_64__)
-#define SAVED 64 /* bytes that a switch of weft leaves on a stack, from its stack pointer upwards */
-static const struct {
-    int number, at;
-} saved[] = { { 15, 8 }, { 14, 16 }, { 13, 24 }, { 12, 32 }, { 3, 40 }, { 6, 48 } };
-enum { PC_AT = 56, SP_NUMBER = 7 };
-#elif defined(__aarch64__)
-#define SAVED 176
-static const struct {
-    int number, at;
-} saved[] = { { 29, 0 },  { 19, 16 }, { 20, 24 }, { 21, 32 }, { 22, 40 }, { 23, 48 },
-              { 24, 56 }, { 25, 64 }, { 26, 72 }, { 27, 80 }, { 28, 88 } };
-enum { PC_AT = 8, SP_NUMBER = 31 };
-#endif
-
-#ifdef SAVED
 
 static bool set_registers(Dwfl_Thread *thread, void *self)
 {
