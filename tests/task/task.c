@@ -5,6 +5,7 @@
 #include "core/debug/more.h"
 #include "core/sched/loop.h"
 #include "tests/task/task.h"
+#include "tests/task/thread.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -338,9 +339,18 @@ static void warm_up(void)
     }
 }
 
+/* Threads that a loop has left to themselves end after it, and give their memory back: that is not
+ * to be the next test's. */
+static void await_leavers(int before, size_t live)
+{
+    for (int i = 0; i < 2000 && (threads() > before || live_blocks() != live); i++) {
+        usleep(1000);
+    }
+}
+
 void test_alone(void (*body)(void))
 {
-    int descriptors = open_descriptors();
+    int descriptors = open_descriptors(), before = threads();
     size_t live = live_blocks();
 
     reports_said = reports_read = 0;
@@ -355,6 +365,7 @@ void test_alone(void (*body)(void))
         check(false, words, __FILE__, __LINE__);
     }
     SAME(trace, "");
+    await_leavers(before, live);
     EQUAL(open_descriptors(), descriptors);
     EQUAL(live_blocks(), live);
 }
