@@ -155,12 +155,12 @@ static void look_at_backend(struct look *look, struct look_loop *loop, uint64_t 
 }
 
 /* The clock of a loop is CLOCK_MONOTONIC, unless its time is its own: that stands still between
- * two looks. */
-static int64_t now_of(const struct look_loop *loop, int64_t looked)
+ * two looks, and for one that has ended it does for ever. */
+static int64_t now_of(const struct look *look, const struct look_loop *loop, int64_t looked)
 {
     struct timespec now;
 
-    if (loop->virtual_time) {
+    if (loop->virtual_time || look->process->core) {
         return looked;
     }
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -181,7 +181,7 @@ static bool walk_loop(struct look *look, uint64_t address, const char *copy, vis
     loop->current = look_field(look, copy, LOOP_CURRENT);
     loop->running = look_field(look, copy, LOOP_RUNNING);
     look_at_backend(look, loop, look_field(look, copy, LOOP_BACKEND));
-    loop->now = now_of(loop, (int64_t)look_field(look, copy, LOOP_LOOKED));
+    loop->now = now_of(look, loop, (int64_t)look_field(look, copy, LOOP_LOOKED));
     for (uint32_t i = 0; i < look->classes && good; i++) {
         const char *class = copy + look->fields[LOOP_CLASSES].offset + (size_t)i * look->class_size;
 

@@ -2,6 +2,7 @@
  * Another process: may it be read, what is in its memory, where is weft. */
 #include "tools/weft/process.h"
 
+#include "tools/weft/core.h"
 #include "tools/weft/note.h"
 
 #include <elf.h>
@@ -62,6 +63,10 @@ bool process_read(struct process *process, uint64_t from, void *to, size_t size)
         process->error = EFAULT;
         return false;
     }
+    if (process->core) {
+        process->error = EFAULT;
+        return core_read(process->core, from, to, size);
+    }
     if (process->memory >= 0) {
         return by_file(process, from, to, size);
     }
@@ -83,7 +88,7 @@ size_t process_read_many(struct process *process, uint64_t from, uint64_t stride
     struct iovec here, there[PIECES_MAX];
     size_t done = 0;
 
-    while (done < count && process->memory < 0) {
+    while (done < count && process->memory < 0 && !process->core) {
         size_t n = count - done < PIECES_MAX ? count - done : PIECES_MAX;
         ssize_t got;
 
@@ -364,8 +369,36 @@ int process_open(struct process *process, pid_t pid, char *why, size_t size)
     return 0;
 }
 
+int process_open_core(struct process *process, const char *path, char *why, size_t size)
+{
+    const struct core_file *files = NULL;
+    size_t count;
+
+    *process = (struct process){ .memory = -1 };
+    process->core = core_open(path);
+    if (!process->core) {
+        (void)snprintf(
+            why, size, "%s: %s", path,
+            errno == EBADMSG ? "it is no core file of this kind of machine" : strerror(errno));
+        return errno ? -errno : -ENOMEM;
+    }
+    process->pid = core_pid(process->core);
+    (void)snprintf(process->command, sizeof process->command, "%s", core_command(process->core));
+    count = core_files(process->core, &files);
+    for (size_t i = 0; i < count; i++) {
+        if (files[i].offset == 0) {
+            look_into_image(process, files[i].start);
+        }
+    }
+    return 0;
+}
+
 void process_close(struct process *process)
 {
+    if (process->core) {
+        core_close(process->core);
+        process->core = NULL;
+    }
     if (process->memory >= 0) {
         close(process->memory);
     }

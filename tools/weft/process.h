@@ -12,6 +12,7 @@
 
 struct process {
     pid_t pid;
+    struct core *core; /* what it left behind; NULL: it lives */
     char command[32];
     int memory;      /* /proc/PID/mem, where process_vm_readv(2) is forbidden; -1: not needed */
     int error;       /* the last errno of a read that failed */
@@ -24,6 +25,9 @@ struct process {
 /* Finds the process and the copies of weft in it.  0 (there may be none); or a negative errno and
  * words for people in `why`. */
 int process_open(struct process *process, pid_t pid, char *why, size_t size);
+
+/* The same for one that has ended, by its core file. */
+int process_open_core(struct process *process, const char *path, char *why, size_t size);
 void process_close(struct process *process);
 
 /* Copies memory; false: it is not there, or may not be read. */

@@ -15,11 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-struct arguments {
-    pid_t pid; /* 0: the processes are listed */
-    bool json, stacks;
-};
-
 /* ---- the tasks of a process ---- */
 
 /* The words of a row; what is last in a line is not aligned. */
@@ -234,33 +229,17 @@ static int print_processes(bool json)
 
 /* ---- the command ---- */
 
-static error_t parse(int key, char *argument, struct argp_state *state)
-{
-    struct arguments *arguments = state->input;
-
-    switch (key) {
-    case 'j': arguments->json = true; return 0;
-    case 's': arguments->stacks = true; return 0;
-    case ARGP_KEY_ARG:
-        if (arguments->pid) {
-            argp_error(state, "one process at a time: '%s'", argument);
-        }
-        arguments->pid = view_pid(argument, state);
-        return 0;
-    default: return ARGP_ERR_UNKNOWN;
-    }
-}
-
 int command_ps(int argc, char **argv)
 {
     static const struct argp_option options[] = {
+        { "core", 'c', "FILE", 0, "of a process that has ended, by its core file", 0 },
         { "json", 'j', NULL, 0, "for programs: one JSON object", 0 },
         { "stack", 's', NULL, 0, "the calls in which each task is, with files and lines", 0 },
         { 0 },
     };
     static const struct argp argp = {
         options,
-        parse,
+        view_parse,
         "[PID]",
         "Lists the tasks of a running program: what each waits for, for how long, until when, and "
         "in which coroutines.  Without PID, lists the processes of this machine that have weft in "
@@ -276,12 +255,11 @@ int command_ps(int argc, char **argv)
         NULL,
         NULL,
     };
-    struct arguments arguments = { .pid = 0 };
+    struct view view = { .pid = 0 };
 
-    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    if (arguments.pid) {
-        return view_process(arguments.pid, arguments.stacks,
-                            arguments.json ? json_print_look : print_tasks);
+    argp_parse(&argp, argc, argv, 0, NULL, &view);
+    if (view.pid || view.core) {
+        return view_process(&view, print_tasks);
     }
-    return print_processes(arguments.json);
+    return print_processes(view.json);
 }

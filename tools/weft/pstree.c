@@ -15,11 +15,6 @@
 
 #define DEEPEST 200 /* levels; what would stand deeper begins a tree of its own */
 
-struct arguments {
-    pid_t pid;
-    bool json, stacks;
-};
-
 /* What the lines are drawn with. */
 struct pen {
     const char *tee, *corner, *bar;
@@ -181,25 +176,18 @@ static int print_tree(struct look *look)
 
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
-    struct arguments *arguments = state->input;
+    const struct view *view = state->input;
 
-    switch (key) {
-    case 'j': arguments->json = true; return 0;
-    case 's': arguments->stacks = true; return 0;
-    case ARGP_KEY_ARG:
-        if (arguments->pid) {
-            argp_error(state, "one process at a time: '%s'", argument);
-        }
-        arguments->pid = view_pid(argument, state);
-        return 0;
-    case ARGP_KEY_NO_ARGS: argp_usage(state); return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    if (key == ARGP_KEY_END && !view->pid && !view->core) {
+        argp_usage(state);
     }
+    return view_parse(key, argument, state);
 }
 
 int command_pstree(int argc, char **argv)
 {
     static const struct argp_option options[] = {
+        { "core", 'c', "FILE", 0, "of a process that has ended, by its core file", 0 },
         { "json", 'j', NULL, 0, "for programs: one JSON object, that of weft ps", 0 },
         { "stack", 's', NULL, 0, "calls with files and lines instead of coroutines", 0 },
         { 0 },
@@ -218,10 +206,9 @@ int command_pstree(int argc, char **argv)
         NULL,
         NULL,
     };
-    struct arguments arguments = { .pid = 0 };
+    struct view view = { .pid = 0 };
 
-    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    argp_parse(&argp, argc, argv, 0, NULL, &view);
     setlocale(LC_CTYPE, "");
-    return view_process(arguments.pid, arguments.stacks,
-                        arguments.json ? json_print_look : print_tree);
+    return view_process(&view, print_tree);
 }

@@ -55,7 +55,7 @@ static char *maps_of(const struct process *process)
     FILE *maps, *copy = open_memstream(&text, &size);
 
     (void)snprintf(path, sizeof path, "/proc/%d/maps", (int)process->pid);
-    maps = copy ? fopen(path, "re") : NULL;
+    maps = copy && !process->core ? fopen(path, "re") : NULL;
     while (maps && (n = fread(bytes, 1, sizeof bytes, maps)) > 0) {
         fwrite(bytes, 1, n, copy);
     }

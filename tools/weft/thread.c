@@ -125,7 +125,7 @@ void look_at_threads(struct look *look)
     bool wanted = false;
     DIR *folder;
 
-    for (size_t i = 0; i < look->loops_count; i++) {
+    for (size_t i = 0; i < look->loops_count && !look->process->core; i++) {
         wanted = wanted || look->loops[i]->current;
     }
     (void)snprintf(path, sizeof path, "/proc/%d/task", (int)look->process->pid);

@@ -9,6 +9,7 @@
 
 #ifdef HAVE_DW
 
+#include "tools/weft/core.h"
 #include "tools/weft/words.h"
 
 #include <dwarf.h>
@@ -22,6 +23,7 @@
 struct unwind {
     struct process *process;
     Dwfl *dwfl;
+    Elf *elf; /* of a core file */
     bool attached;
     /* The walk that goes on. */
     uint64_t base; /* of the copy */
@@ -38,10 +40,27 @@ static int find_debug_file(Dwfl_Module *module, void **data, const char *name, D
     return dwfl_build_id_find_debuginfo(module, data, name, base, file, link, checksum, ret_name);
 }
 
+/* Tells libdw which files are mapped where. */
+static bool report(struct unwind *unwind)
+{
+    const struct process *process = unwind->process;
+
+    if (!process->core) {
+        return dwfl_linux_proc_report(unwind->dwfl, process->pid) == 0;
+    }
+    elf_version(EV_CURRENT);
+    unwind->elf = elf_begin(core_descriptor(process->core), ELF_C_READ_MMAP, NULL);
+    return unwind->elf && dwfl_core_file_report(unwind->dwfl, unwind->elf, NULL) >= 0;
+}
+
 struct unwind *unwind_open(struct process *process)
 {
-    static const Dwfl_Callbacks callbacks = {
+    static const Dwfl_Callbacks living = {
         .find_elf = dwfl_linux_proc_find_elf,
+        .find_debuginfo = find_debug_file,
+    };
+    static const Dwfl_Callbacks ended = {
+        .find_elf = dwfl_build_id_find_elf,
         .find_debuginfo = find_debug_file,
     };
     struct unwind *unwind = calloc(1, sizeof *unwind);
@@ -51,8 +70,8 @@ struct unwind *unwind_open(struct process *process)
     }
     unwind->process = process;
     unwind->copy = malloc(COPY_MAX);
-    unwind->dwfl = dwfl_begin(&callbacks);
-    if (!unwind->copy || !unwind->dwfl || dwfl_linux_proc_report(unwind->dwfl, process->pid) != 0 ||
+    unwind->dwfl = dwfl_begin(process->core ? &ended : &living);
+    if (!unwind->copy || !unwind->dwfl || !report(unwind) ||
         dwfl_report_end(unwind->dwfl, NULL, NULL) != 0) {
         unwind_close(unwind);
         return NULL;
@@ -64,6 +83,9 @@ void unwind_close(struct unwind *unwind)
 {
     if (unwind->dwfl) {
         dwfl_end(unwind->dwfl);
+    }
+    if (unwind->elf) {
+        elf_end(unwind->elf);
     }
     free(unwind->copy);
     free(unwind);

@@ -2,6 +2,7 @@
  * What the commands that look at processes share. */
 #include "tools/weft/view.h"
 
+#include "tools/weft/json.h"
 #include "tools/weft/symbols.h"
 #include "tools/weft/words.h"
 
@@ -34,10 +35,10 @@ void view_head(const struct look *look)
     if (look->changed) {
         printf("; %u changed while they were read", look->changed);
     }
-    printf("\n");
+    printf(look->process->core ? "; times are as of each loop's last look\n" : "\n");
 }
 
-pid_t view_pid(const char *text, struct argp_state *state)
+static pid_t view_pid(const char *text, struct argp_state *state)
 {
     char *end;
     long pid;
@@ -50,21 +51,45 @@ pid_t view_pid(const char *text, struct argp_state *state)
     return (pid_t)pid;
 }
 
-int view_process(pid_t pid, bool stacks, int (*print)(struct look *look))
+error_t view_parse(int key, char *argument, struct argp_state *state)
+{
+    struct view *view = state->input;
+
+    switch (key) {
+    case 'c': view->core = argument; return 0;
+    case 'j': view->json = true; return 0;
+    case 's': view->stacks = true; return 0;
+    case ARGP_KEY_ARG:
+        if (view->pid) {
+            argp_error(state, "one process at a time: '%s'", argument);
+        }
+        view->pid = view_pid(argument, state);
+        return 0;
+    case ARGP_KEY_END:
+        if (view->pid && view->core) {
+            argp_error(state, "either PID or --core");
+        }
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int view_process(const struct view *view, int (*print)(struct look *look))
 {
     struct process process;
     struct look look = { .loops = NULL };
     char why[512] = "";
     int status = 1;
-    int r = process_open(&process, pid, why, sizeof why);
+    int r = view->core ? process_open_core(&process, view->core, why, sizeof why) :
+                         process_open(&process, view->pid, why, sizeof why);
 
     r = r < 0 ? r : look_take(&look, &process, why, sizeof why);
     if (r < 0) {
         fprintf(stderr, "weft: %s\n", why);
     } else {
         look.symbols = symbols_open(&process);
-        look.stacks = stacks && look.symbols;
-        status = print(&look);
+        look.stacks = view->stacks && look.symbols;
+        status = (view->json ? json_print_look : print)(&look);
     }
     symbols_close(look.symbols);
     look_free(&look);

@@ -62,6 +62,10 @@ void word_fd(const struct look *look, int fd, char *to, size_t size)
     char path[64];
     ssize_t n;
 
+    if (look->process->core) {
+        *to = '\0';
+        return;
+    }
     (void)snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)look->process->pid, fd);
     n = readlink(path, to, size - 1);
     to[n < 0 ? 0 : n] = '\0';
@@ -138,14 +142,15 @@ static void add_descriptor(const struct look *look, const struct look_task *task
     }
 }
 
-static void add_process(const struct look_task *task, char *to, size_t size)
+static void add_process(const struct look *look, const struct look_task *task, char *to,
+                        size_t size)
 {
     char path[64], name[32] = "";
     FILE *file;
 
     add(to, size, "process %d", task->pid);
     (void)snprintf(path, sizeof path, "/proc/%d/comm", task->pid);
-    file = fopen(path, "re");
+    file = look->process->core ? NULL : fopen(path, "re");
     if (file && fgets(name, sizeof name, file)) {
         name[strcspn(name, "\n")] = '\0';
         process_tame(name);
@@ -195,7 +200,7 @@ static void add_what(const struct look *look, const struct look_task *task, char
         return;
     }
     if (shows(task, SEES_PID)) {
-        add_process(task, to, size);
+        add_process(look, task, to, size);
         return;
     }
     if (shows(task, SEES_GROUP)) {
