@@ -24,7 +24,7 @@ static bool is_readable(int fd)
 /* What a host does: pumps until `task` has ended. */
 static int pump_until_done(weft_task *task)
 {
-    for (int64_t rounds = 0; !weft_task_done(task); rounds++) {
+    while (!weft_task_done(task)) {
         int r = weft_loop_pump(loop);
 
         if (r < 0) {
