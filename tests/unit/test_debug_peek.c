@@ -15,6 +15,12 @@ static peek *const ways[] = { weft__peek, weft__peek_by_pipe };
 
 static size_t page;
 
+/* Valgrind does not want to see memory given to write(2) that is not there. */
+static size_t ways_here(void)
+{
+    return weft__valgrind() ? 1 : WEFT__COUNT(ways);
+}
+
 /* PAGES pages that count up, and behind them one that may not be read. */
 static unsigned char *make(void)
 {
@@ -49,7 +55,7 @@ static void it_ends_where_the_memory_does(void)
 {
     unsigned char to[256], *memory = make(), *end = memory + PAGES * page;
 
-    for (size_t i = 0; i < WEFT__COUNT(ways); i++) {
+    for (size_t i = 0; i < ways_here(); i++) {
         memset(to, 0, sizeof to);
         CU_ASSERT_EQUAL(ways[i](to, end - 100, 200), 100);
         CU_ASSERT(memcmp(to, end - 100, 100) == 0);
@@ -62,7 +68,7 @@ static void nothing_is_read_where_nothing_is(void)
 {
     unsigned char to[64], *memory = make();
 
-    for (size_t i = 0; i < WEFT__COUNT(ways); i++) {
+    for (size_t i = 0; i < ways_here(); i++) {
         CU_ASSERT_EQUAL(ways[i](to, NULL, sizeof to), 0);
         CU_ASSERT_EQUAL(ways[i](to, memory + PAGES * page, sizeof to), 0);
         CU_ASSERT_EQUAL(ways[i](to, memory, 0), 0);
