@@ -56,7 +56,7 @@ static struct json_object *stack_of(const struct look *look, const struct look_t
 {
     struct json_object *stack = json_object_new_array();
     struct symbols_frame frames[STACK_MAX];
-    unsigned count = symbols_stack(look->symbols, look, task, frames);
+    unsigned count = symbols_stack(look->symbols, task, frames);
 
     for (unsigned i = 0; i < count; i++) {
         struct json_object *one = json_object_new_object();

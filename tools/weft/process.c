@@ -171,7 +171,8 @@ struct segment {
 };
 
 /* The segments of the image that is mapped at `base`; how many. */
-static int segments_of(struct process *process, uint64_t base, struct segment *ret, unsigned *bits)
+static int segments_of(struct process *process, uint64_t base, struct segment *ret, unsigned *bits,
+                       unsigned *machine)
 {
     union {
         unsigned char ident[EI_NIDENT];
@@ -192,6 +193,7 @@ static int segments_of(struct process *process, uint64_t base, struct segment *r
     }
     large = header.ident[EI_CLASS] == ELFCLASS64;
     *bits = large ? 64 : 32;
+    *machine = large ? header.large.e_machine : header.small.e_machine;
     count = large ? header.large.e_phnum : header.small.e_phnum;
     at = large ? header.large.e_phoff : header.small.e_phoff;
     if (count > HEADERS_MAX ||
@@ -240,8 +242,8 @@ static uint64_t root_by_notes(struct process *process, uint64_t start, uint64_t 
 static void look_into_image(struct process *process, uint64_t base)
 {
     struct segment segments[HEADERS_MAX];
-    unsigned bits = 0;
-    int count = segments_of(process, base, segments, &bits);
+    unsigned bits = 0, machine = 0;
+    int count = segments_of(process, base, segments, &bits, &machine);
     uint64_t bias = base, root = 0;
 
     process->images += count > 0;
@@ -257,6 +259,7 @@ static void look_into_image(struct process *process, uint64_t base)
     }
     if (root && process->roots_count < PROCESS_ROOTS) {
         process->pointer_size = bits / 8;
+        process->machine = machine;
         process->roots[process->roots_count++] = root;
     }
 }

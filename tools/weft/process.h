@@ -19,7 +19,8 @@ struct process {
     unsigned images; /* files that were looked into */
     size_t roots_count;
     uint64_t roots[PROCESS_ROOTS]; /* addresses of struct weft__inspect_root */
-    unsigned pointer_size;         /* of the image with the first of them */
+    unsigned pointer_size;         /* of the image with the last of them, */
+    unsigned machine;              /* and what it is for: EM_X86_64 ... */
 };
 
 /* Finds the process and the copies of weft in it.  0 (there may be none); or a negative errno and

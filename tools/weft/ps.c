@@ -63,7 +63,7 @@ static void print_cell(const char *text, size_t width, bool right, bool last)
 static void print_stack(const struct look *look, const struct look_task *task)
 {
     struct symbols_frame frames[STACK_MAX];
-    unsigned count = symbols_stack(look->symbols, look, task, frames);
+    unsigned count = symbols_stack(look->symbols, task, frames);
 
     for (unsigned i = 0; i < count; i++) {
         printf("            %s (%s)\n", frames[i].function, frames[i].place);

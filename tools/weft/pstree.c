@@ -76,7 +76,7 @@ static bool draw_stack(const struct drawing *drawing, const struct look_task *ta
 {
     const struct look *look = drawing->look;
     struct symbols_frame frames[STACK_MAX];
-    unsigned count = look->stacks ? symbols_stack(look->symbols, look, task, frames) : 0;
+    unsigned count = look->stacks ? symbols_stack(look->symbols, task, frames) : 0;
 
     for (unsigned i = count; i > 0; i--) {
         indent(drawing, depth);

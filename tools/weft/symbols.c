@@ -141,8 +141,41 @@ static unsigned leave_out(struct symbols_frame *frames, const bool *ours, unsign
     return count - kept;
 }
 
-unsigned symbols_stack(struct symbols *symbols, const struct look *look,
-                       const struct look_task *task, struct symbols_frame *ret)
+/* A coroutine that ended by a tail call has no frame any more: it is put where it was, with the
+ * line of its definition. */
+static unsigned add_coroutines(const struct look_task *task, struct symbols_frame *frames,
+                               unsigned count)
+{
+    struct symbols_frame merged[STACK_MAX]; /* the outermost first */
+    unsigned n = 0, at = count;
+
+    for (unsigned c = task->chain_count; c > 0 && n < STACK_MAX; c--) {
+        const struct look_def *def = task->chain[c - 1];
+        unsigned found = at;
+
+        while (found > 0 && strcmp(frames[found - 1].function, def->name) != 0) {
+            found--;
+        }
+        for (; found && at >= found && n < STACK_MAX; at--) {
+            merged[n++] = frames[at - 1];
+        }
+        if (!found) {
+            (void)snprintf(merged[n].function, TEXT_SIZE, "%s", def->name);
+            (void)snprintf(merged[n++].place, TEXT_SIZE, "%.100s:%u", word_file(def->file),
+                           def->line);
+        }
+    }
+    for (; at > 0 && n < STACK_MAX; at--) {
+        merged[n++] = frames[at - 1];
+    }
+    for (unsigned i = 0; i < n; i++) {
+        frames[i] = merged[n - 1 - i];
+    }
+    return n;
+}
+
+unsigned symbols_stack(struct symbols *symbols, const struct look_task *task,
+                       struct symbols_frame *ret)
 {
     struct unwind *unwind = unwind_of(symbols);
     uint64_t addresses[STACK_MAX];
@@ -156,7 +189,7 @@ unsigned symbols_stack(struct symbols *symbols, const struct look *look,
         return 0;
     }
     library = unwind_module(unwind, symbols->process->roots[0]);
-    count = unwind_stack(unwind, look->pointer_size, task->sp, task->address, addresses, STACK_MAX);
+    count = unwind_stack(unwind, task->sp, task->address, addresses, STACK_MAX);
     for (unsigned i = 0; i < count; i++) {
         struct symbols_frame *frame = &ret[kept];
         uint64_t at = addresses[i] - 1; /* before where it would return to: the call itself */
@@ -173,5 +206,9 @@ unsigned symbols_stack(struct symbols *symbols, const struct look *look,
         }
         last = part;
     }
-    return named ? leave_out(ret, ours, kept) : 0; /* numbers alone tell less than coroutines */
+    if (!named) {
+        return 0; /* numbers alone tell less than coroutines */
+    }
+    kept = leave_out(ret, ours, kept);
+    return count < STACK_MAX && !task->endless ? add_coroutines(task, ret, kept) : kept;
 }

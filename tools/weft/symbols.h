@@ -25,7 +25,7 @@ void symbols_name(struct symbols *symbols, uint64_t address, char *to, size_t si
 
 /* The calls in which a task is that does not run, the innermost first and without the library's own
  * inner ones; how many of STACK_MAX, 0: not known here. */
-unsigned symbols_stack(struct symbols *symbols, const struct look *look,
-                       const struct look_task *task, struct symbols_frame *ret);
+unsigned symbols_stack(struct symbols *symbols, const struct look_task *task,
+                       struct symbols_frame *ret);
 
 #endif

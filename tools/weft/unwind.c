@@ -23,7 +23,8 @@
 struct unwind {
     struct process *process;
     Dwfl *dwfl;
-    Elf *elf; /* of a core file */
+    Elf *elf;                  /* of a core file */
+    const struct saved *saved; /* how its machine's stacks are left; NULL: not known (yet) */
     bool attached;
     /* The walk that goes on. */
     uint64_t base; /* of the copy */
@@ -199,22 +200,37 @@ bool unwind_place(struct unwind *unwind, uint64_t address, char *function, size_
 
 /* ---- stacks ---- */
 
-#if defined(__x86_64__)
-#define SAVED 64 /* bytes that a switch of weft leaves on a stack, from its stack pointer upwards */
-static const struct {
-    int number, at;
-} saved[] = { { 15, 8 }, { 14, 16 }, { 13, 24 }, { 12, 32 }, { 3, 40 }, { 6, 48 } };
-enum { PC_AT = 56, SP_NUMBER = 7 };
-#elif defined(__aarch64__)
-#define SAVED 176
-static const struct {
-    int number, at;
-} saved[] = { { 29, 0 },  { 19, 16 }, { 20, 24 }, { 21, 32 }, { 22, 40 }, { 23, 48 },
-              { 24, 56 }, { 25, 64 }, { 26, 72 }, { 27, 80 }, { 28, 88 } };
-enum { PC_AT = 8, SP_NUMBER = 31 };
-#endif
-
-#ifdef SAVED
+/* What a switch of weft leaves on a stack, from its stack pointer upwards (core/fiber/). */
+static const struct saved {
+    unsigned machine;
+    unsigned size, pc_at;
+    int sp_number; /* registers by their numbers in DWARF */
+    struct {
+        int number;
+        unsigned at;
+    } registers[12]; /* the end: 0 at 0 */
+} machines[] = {
+    { EM_X86_64,
+      64,
+      56,
+      7,
+      { { 15, 8 }, { 14, 16 }, { 13, 24 }, { 12, 32 }, { 3, 40 }, { 6, 48 } } },
+    { EM_AARCH64,
+      176,
+      8,
+      31,
+      { { 29, 0 },
+        { 19, 16 },
+        { 20, 24 },
+        { 21, 32 },
+        { 22, 40 },
+        { 23, 48 },
+        { 24, 56 },
+        { 25, 64 },
+        { 26, 72 },
+        { 27, 80 },
+        { 28, 88 } } },
+};
 
 static pid_t next_thread(Dwfl *dwfl, void *self, void **thread)
 {
@@ -250,18 +266,19 @@ static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *ret, void *s
 static bool set_registers(Dwfl_Thread *thread, void *self)
 {
     const struct unwind *unwind = self;
-    Dwarf_Word value = unwind->base + SAVED;
+    const struct saved *saved = unwind->saved;
+    Dwarf_Word value = unwind->base + saved->size;
 
-    if (!dwfl_thread_state_registers(thread, SP_NUMBER, 1, &value)) {
+    if (!dwfl_thread_state_registers(thread, saved->sp_number, 1, &value)) {
         return false;
     }
-    for (size_t i = 0; i < sizeof saved / sizeof saved[0]; i++) {
-        memcpy(&value, unwind->copy + saved[i].at, sizeof value);
-        if (!dwfl_thread_state_registers(thread, saved[i].number, 1, &value)) {
+    for (size_t i = 0; saved->registers[i].number; i++) {
+        memcpy(&value, unwind->copy + saved->registers[i].at, sizeof value);
+        if (!dwfl_thread_state_registers(thread, saved->registers[i].number, 1, &value)) {
             return false;
         }
     }
-    memcpy(&value, unwind->copy + PC_AT, sizeof value);
+    memcpy(&value, unwind->copy + saved->pc_at, sizeof value);
     dwfl_thread_state_register_pc(thread, value);
     return true;
 }
@@ -278,8 +295,7 @@ static int step(Dwfl_Frame *frame, void *arg)
     return DWARF_CB_OK;
 }
 
-unsigned unwind_stack(struct unwind *unwind, unsigned pointer_size, uint64_t sp, uint64_t top,
-                      uint64_t *ret, unsigned max)
+unsigned unwind_stack(struct unwind *unwind, uint64_t sp, uint64_t top, uint64_t *ret, unsigned max)
 {
     static const Dwfl_Thread_Callbacks callbacks = {
         .next_thread = next_thread,
@@ -289,7 +305,13 @@ unsigned unwind_stack(struct unwind *unwind, unsigned pointer_size, uint64_t sp,
     };
     size_t length = top > sp && top - sp < COPY_MAX ? (size_t)(top - sp) : COPY_MAX;
 
-    if (pointer_size != sizeof(uint64_t) || sp >= top || length < SAVED + sizeof(uint64_t) ||
+    for (size_t i = 0; i < sizeof machines / sizeof machines[0] && !unwind->saved; i++) {
+        unwind->saved =
+            machines[i].machine == unwind->process->machine && unwind->process->pointer_size == 8 ?
+                &machines[i] :
+                NULL;
+    }
+    if (!unwind->saved || sp >= top || length < unwind->saved->size + sizeof(uint64_t) ||
         !process_read(unwind->process, sp, unwind->copy, length)) {
         return 0;
     }
@@ -307,17 +329,6 @@ unsigned unwind_stack(struct unwind *unwind, unsigned pointer_size, uint64_t sp,
     }
     return unwind->count;
 }
-
-#else
-
-unsigned unwind_stack(struct unwind *unwind, unsigned pointer_size, uint64_t sp, uint64_t top,
-                      uint64_t *ret, unsigned max)
-{
-    (void)unwind, (void)pointer_size, (void)sp, (void)top, (void)ret, (void)max;
-    return 0; /* how a switch saves registers is not known here for this machine */
-}
-
-#endif
 
 #else
 
@@ -352,10 +363,9 @@ bool unwind_place(struct unwind *unwind, uint64_t address, char *function, size_
     return false;
 }
 
-unsigned unwind_stack(struct unwind *unwind, unsigned pointer_size, uint64_t sp, uint64_t top,
-                      uint64_t *ret, unsigned max)
+unsigned unwind_stack(struct unwind *unwind, uint64_t sp, uint64_t top, uint64_t *ret, unsigned max)
 {
-    (void)unwind, (void)pointer_size, (void)sp, (void)top, (void)ret, (void)max;
+    (void)unwind, (void)sp, (void)top, (void)ret, (void)max;
     return 0;
 }
 

@@ -23,7 +23,7 @@ bool unwind_place(struct unwind *unwind, uint64_t address, char *function, size_
 
 /* The return addresses on a stack that was left by a switch with this stack pointer, and that ends
  * at `top`, the innermost first; how many. */
-unsigned unwind_stack(struct unwind *unwind, unsigned pointer_size, uint64_t sp, uint64_t top,
-                      uint64_t *ret, unsigned max);
+unsigned unwind_stack(struct unwind *unwind, uint64_t sp, uint64_t top, uint64_t *ret,
+                      unsigned max);
 
 #endif
