@@ -3,7 +3,7 @@
  *
  *     hangs BACKEND [circle | loops | churn | blocks | deep]
  *
- * Prints "ready" when it does, and lives until it is killed, its standard input ends, or for three
+ * Prints "ready" when it does, and lives until it is killed, its standard input ends, or for ten
  * minutes. */
 #include <fcntl.h>
 #include <pthread.h>
@@ -202,7 +202,7 @@ int main(int argc, char **argv)
     weft_run_options options = { .backend = backend = argc > 1 ? argv[1] : "epoll" };
     pthread_t thread;
 
-    alarm(180);
+    alarm(600);
     check(pipe2(silent, O_NONBLOCK | O_CLOEXEC), "pipe");
     check(weft_queue_new(1, &full), "queue");
     for (int i = 0; i < 2 && strcmp(mode, "loops") == 0; i++) {
