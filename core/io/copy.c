@@ -203,7 +203,7 @@ static int copy_some(struct copying *copying)
 
 static int finish(struct copying *copying)
 {
-    struct timespec times[2] = { copying->found.st_atim, copying->found.st_mtim };
+    struct timespec times[2] = { WEFT__ATIME(copying->found), WEFT__MTIME(copying->found) };
     int r = 0;
 
     if (!copying->has_size) {

@@ -47,12 +47,18 @@ static inline ssize_t weft__sys_copy_between(int from, off_t *at, int to, size_t
 }
 #endif
 
+/* When a file was read and written last, by its struct stat. */
+#ifdef __APPLE__
+#define WEFT__ATIME(is) ((is).st_atimespec)
+#define WEFT__MTIME(is) ((is).st_mtimespec)
+#else
+#define WEFT__ATIME(is) ((is).st_atim)
+#define WEFT__MTIME(is) ((is).st_mtim)
+#endif
+
 /* fsync(2), fdatasync(2), posix_fallocate(3): what they return, with their errno.  On macOS only an
  * own request makes the disk write what it has; OpenBSD has no way to reserve room. */
 #ifdef __APPLE__
-#define st_atim st_atimespec
-#define st_mtim st_mtimespec
-#define st_ctim st_ctimespec
 int weft__sys_sync(int fd);
 #define weft__sys_sync_data weft__sys_sync
 #else
