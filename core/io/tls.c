@@ -54,7 +54,7 @@ void weft__tls_unref(struct weft__tls *tls)
 
 weft_tls *weft_tls_ref(weft_tls *handle)
 {
-    int r;
+    int r = 0;
     struct weft__tls *tls = weft__tls_of(handle, &r);
 
     if (tls) {
@@ -65,7 +65,7 @@ weft_tls *weft_tls_ref(weft_tls *handle)
 
 weft_tls *weft_tls_unref(weft_tls *handle)
 {
-    int r;
+    int r = 0;
     struct weft__tls *tls = weft__tls_of(handle, &r);
 
     if (tls) {
