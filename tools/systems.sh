@@ -68,7 +68,7 @@ first=
 for argument; do
   shift
   case \$first\$argument in
-    -Wl,--fatal-warnings) ;;
+    -Wl,--fatal-warnings | -Wl,-no_weak_imports) ;;
     -Wl,-force_load) first=\$argument, ;;
     *) set -- "\$@" "\$first\$argument"; first= ;;
   esac
