@@ -9,12 +9,11 @@
  *     await by itself is no cancellation point.
  *   - A task or a future that is done gives its status at once.
  *   - Otherwise the caller waits.  Is it cancelled meanwhile, or was it before, the cancel is
- *   passed
- *     on, once.  A task that it reaches is cancelled for good (weft_task_cancel()), for everyone
- *     who awaits it, and the await returns when that task has ended, with its status: nothing that
- *     it uses on the caller's stack is pulled away.  A future is cancelled and the await returns at
- *     once; the setter will get -EALREADY.  If the setter uses memory of yours, wait for the
- *     setter.
+ *     passed on, once.  A task that it reaches is cancelled for good (weft_task_cancel()), for
+ *     everyone who awaits it, and the await returns when that task has ended, with its status:
+ *     nothing that it uses on the caller's stack is pulled away.  A future is cancelled and the
+ *     await returns at once; the setter will get -EALREADY.  If the setter uses memory of yours,
+ *     wait for the setter.
  *
  * All of these return, beside the status of what was awaited: -EPERM outside a task (a coroutine is
  * dropped then), -ESRCH a spent handle, -EDEADLK a task that awaits itself, -EXDEV an object of

@@ -53,8 +53,7 @@ WEFT_API int weft_task_group_enter_with(weft_task_group *group, unsigned flags);
  *
  *  Returns the child, borrowed: valid until it ends; weft_task_ref() makes it yours, then it can be
  *  awaited.  Never NULL; a failed one (weft_task_status() tells) with -ESHUTDOWN when the group is
- *            not
- *  entered, -EXDEV, -ENOMEM, -ESRCH, -EINVAL.  In a group that is being cancelled the child is
+ *  not entered, -EXDEV, -ENOMEM, -ESRCH, -EINVAL.  In a group that is being cancelled the child is
  *  cancelled from its beginning.  Not a cancellation point.  Any task or callback of the same loop.
  *  Source: TaskGroup.create_task(). */
 WEFT_API weft_task *weft_task_group_create_task(weft_task_group *group, weft_coro *coro,

@@ -28,9 +28,8 @@
 WEFT_BEGIN_DECLS
 
 /** The four kinds.  The memory must stay where it is until the exit; all members are weft's.  One
- *  that
- * was forgotten when its function returned is reported and left at the end of its coroutine at the
- * latest, or when its place is used again. */
+ *  that was forgotten when its function returned is reported and left at the end of its coroutine
+ *  at the latest, or when its place is used again. */
 typedef struct weft_scope {
     void *priv[4];
 } weft_scope;
