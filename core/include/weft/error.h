@@ -16,7 +16,7 @@
  *                   use, or somebody waits for it
  *     -EOWNERDEAD   who held the lock has ended and did not release it
  *     -EINTR        the loop was stopped, or a signal came, before the result was there
- *     -EBADF        the loop is closed; no such descriptor
+ *     -EBADF        the loop is closed; no such descriptor; a stream, server or the like is closed
  *     -ECHILD       the process forked: this loop is the parent's; another library took how a
  *                   child ended
  *     -ENOENT       there is none: no such backend, no reason, no more

@@ -47,7 +47,7 @@ static inline void weft_resource_guard_scope_leave(weft_resource_guard **guard)
 
 WEFT_END_DECLS
 
-/** Is in for the rest of the enclosing block; as WEFT_LOCK_SCOPE(). */
+/** Is in for the rest of the enclosing block; declares `int r`, as WEFT_LOCK_SCOPE(). */
 #define WEFT_RESOURCE_GUARD_SCOPE(guard, r) \
     WEFT__ENTER_SCOPE(weft_resource_guard, weft_resource_guard_scope, guard, r, __COUNTER__)
 

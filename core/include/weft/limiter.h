@@ -111,7 +111,7 @@ static inline void weft_limiter_leave(weft_limiter **limiter)
 
 WEFT_END_DECLS
 
-/** Has a token for the rest of the enclosing block; as WEFT_LOCK_SCOPE(). */
+/** Has a token for the rest of the enclosing block; declares `int r`, as WEFT_LOCK_SCOPE(). */
 #define WEFT_LIMITER_SCOPE(limiter, r) \
     WEFT__ENTER_SCOPE(weft_limiter, weft_limiter, limiter, r, __COUNTER__)
 

@@ -108,7 +108,7 @@ static inline void weft_rwlock_write_leave(weft_rwlock **lock)
 
 WEFT_END_DECLS
 
-/** Read, or write, for the rest of the enclosing block; as WEFT_LOCK_SCOPE(). */
+/** Read, or write, for the rest of the enclosing block; declares `int r`, as WEFT_LOCK_SCOPE(). */
 #define WEFT_READ_SCOPE(lock, r) \
     WEFT__ENTER_SCOPE(weft_rwlock, weft_rwlock_read, lock, r, __COUNTER__)
 #define WEFT_WRITE_SCOPE(lock, r) \

@@ -105,7 +105,7 @@ static inline void weft_semaphore_leave(weft_semaphore **semaphore)
 
 WEFT_END_DECLS
 
-/** Takes a slot for the rest of the enclosing block; as WEFT_LOCK_SCOPE(). */
+/** Takes a slot for the rest of the enclosing block; declares `int r`, as WEFT_LOCK_SCOPE(). */
 #define WEFT_SEMAPHORE_SCOPE(semaphore, r) \
     WEFT__ENTER_SCOPE(weft_semaphore, weft_semaphore, semaphore, r, __COUNTER__)
 

@@ -48,7 +48,7 @@ typedef struct weft_server weft_server;
 
 /** Makes the coroutine of one connection.
  *
- *  peer  borrowed by the coroutine, until it returns.
+ *  peer  borrowed by the coroutine, until it returns; it may close or abort it before.
  *  user  as it was given with the handler. */
 typedef weft_coro *weft_server_handler(weft_stream *peer, void *user);
 
