@@ -251,7 +251,7 @@ int weft__filter_begin(struct weft__stream *stream, struct weft__tls *tls, int s
     stream->filtered = f;
     r = hand_over(stream);
     stream->kind = &filtered;
-    stream->is_tcp = false; /* a short read says nothing here */
+    stream->is_tcp = stream->is_drained = false; /* a short read says nothing here */
     if (r < 0) {
         end(stream);
     }

@@ -302,6 +302,38 @@ IN_TASK(what_is_being_written_goes_out_in_the_clear)
     close_both();
 }
 
+/* A line that was read with room to spare tells of the wire, and not of what TLS has taken. */
+WEFT_ASYNC(serves_after_a_short_read)
+{
+    weft_timeout timeout;
+    ssize_t n;
+
+    EQUAL(weft_stream_read(there, got, sizeof got), 9);
+    say("ok");
+    EQUAL(weft_await(serves()), 0);
+    EQUAL(weft_timeout_enter(&timeout, 2), 0);
+    n = weft_stream_read(there, got, 5);
+    EQUAL(weft_timeout_exit(&timeout, n < 0 ? (int)n : 0), 0);
+    EQUAL(n, 5);
+    return 0;
+}
+
+ON_REAL(what_comes_with_the_end_of_the_handshake_is_read)
+{
+    weft_task *task;
+
+    usual_options();
+    open_plain_ends(TCP, NULL);
+    task = weft_create_task(serves_after_a_short_read(), NULL);
+    weft_sleep(0);
+    EQUAL(weft_stream_write(here, "STARTTLS\n", 9), 9);
+    COMES(here, "ok");
+    EQUAL(start(here, &client_options, WEFT_TLS_CLIENT, server_name), 0);
+    EQUAL(weft_stream_write(here, "hello", 5), 5); /* the server has not read our last part yet */
+    EQUAL(weft_await(task), 0);
+    close_both();
+}
+
 /* ---- how it fails ---- */
 
 IN_TASK(who_speaks_something_else_is_told_apart)
@@ -781,6 +813,7 @@ static CU_TestInfo tests[] = {
     TEST(what_came_too_early_is_the_beginning_of_tls),
     TEST(nobody_slips_a_command_in),
     TEST(what_is_being_written_goes_out_in_the_clear),
+    TEST(what_comes_with_the_end_of_the_handshake_is_read),
     TEST(who_speaks_something_else_is_told_apart),
     TEST(who_says_nothing_is_waited_for_only_so_long),
     TEST(who_leaves_in_the_middle_has_left),
