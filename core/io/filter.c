@@ -201,8 +201,25 @@ static void end(struct weft__stream *stream)
     weft__free(f);
 }
 
+/* Takes what has come and nobody will read, within bounds.  The system breaks off a connection that
+ * is closed with something unread, and what is still under way is lost; but what is left here may be
+ * no more than the other side's end, or what its filter says by itself. */
+static void take_rest(struct weft__stream *stream)
+{
+    char *wire = wire_of(stream);
+
+    for (int i = 0; wire && i < 8; i++) {
+        if (stream->filtered->below->receive(stream, wire, WIRE) <= 0) {
+            return;
+        }
+    }
+}
+
 static void close_filtered(struct weft__stream *stream, bool reset, bool quiet)
 {
+    if (!reset && !quiet) {
+        take_rest(stream);
+    }
     end(stream);
     stream->kind->close(stream, reset, quiet);
 }

@@ -117,6 +117,7 @@ static int set_rules(const struct tls *tls)
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                   SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_num_tickets(context, 0); /* who closes without having read them would lose bytes */
     if (SSL_CTX_set_min_proto_version(
             context, tls->options.minimum == 13 ? TLS1_3_VERSION : TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_session_id_context(context, name, sizeof name - 1) != 1) {

@@ -608,6 +608,69 @@ IN_TASK(closing_ends_when_it_is_cancelled)
     weft_stream_close(there);
 }
 
+WEFT_ASYNC(takes_slowly)
+{
+    char piece[2000];
+    int at = 0;
+    ssize_t n;
+
+    while ((n = weft_stream_read(there, piece, sizeof piece)) > 0) {
+        at += (int)n;
+        weft_sleep(0.0002);
+    }
+    EQUAL(n, 0);
+    return at;
+}
+
+/* What the other side's TLS has sent by itself was nobody's to read, and is no reason for the
+ * system to break off what is still under way. */
+OVER_EACH(who_writes_and_closes_without_reading_loses_nothing, BENEATH)
+{
+    static char block[200000];
+    weft_task *task = weft_create_task(takes_slowly(), NULL);
+
+    EQUAL(weft_stream_write(here, block, sizeof block), sizeof block);
+    EQUAL(weft_stream_close(here), 0);
+    EQUAL(weft_await(task), sizeof block);
+}
+
+WEFT_ASYNC(starts_and_takes_slowly)
+{
+    weft_await(serves());
+    EQUAL(server_status, 0);
+    return weft_await(takes_slowly());
+}
+
+/* Also when that comes only after the close. */
+ON_REAL(who_closes_before_the_other_side_is_ready_loses_nothing)
+{
+    static char block[200000];
+    int room = 2 * sizeof block;
+    weft_task *task;
+
+    usual_options();
+    open_plain_ends(TCP, NULL);
+    EQUAL(setsockopt(weft_stream_fd(here), SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
+    task = weft_create_task(starts_and_takes_slowly(), NULL);
+    EQUAL(start(here, &client_options, WEFT_TLS_CLIENT, server_name), 0);
+    EQUAL(weft_stream_write(here, block, sizeof block), sizeof block);
+    EQUAL(weft_stream_close(here), 0);
+    EQUAL(weft_await(task), sizeof block);
+    EQUAL(weft_stream_close(there), 0);
+}
+
+/* The other side's word that nothing more comes is no reason, either. */
+OVER_EACH(who_answers_and_closes_without_reading_the_end_loses_nothing, BENEATH)
+{
+    static char block[200000];
+    weft_task *task = weft_create_task(takes_slowly(), NULL);
+
+    EQUAL(weft_stream_write_eof(there), 0);
+    EQUAL(weft_stream_write(here, block, sizeof block), sizeof block);
+    EQUAL(weft_stream_close(here), 0);
+    EQUAL(weft_await(task), sizeof block);
+}
+
 /* ---- servers ---- */
 
 static int handled;
@@ -826,6 +889,9 @@ static CU_TestInfo tests[] = {
     TEST(much_goes_both_ways_at_once),
     TEST(closing_waits_until_the_end_is_said),
     TEST(closing_ends_when_it_is_cancelled),
+    TEST(who_writes_and_closes_without_reading_loses_nothing),
+    TEST(who_closes_before_the_other_side_is_ready_loses_nothing),
+    TEST(who_answers_and_closes_without_reading_the_end_loses_nothing),
     TEST(a_server_encrypts_each_connection),
     TEST(who_does_not_speak_tls_has_no_handler),
     TEST(a_connection_to_a_stranger_is_none),
