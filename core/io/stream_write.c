@@ -424,7 +424,8 @@ ssize_t weft_stream_sendfile(weft_stream *handle, int from, off_t *offset, size_
         if (r == -EPIPE || weft__stream_is_cut_off(r)) { /* others are the file's */
             r = cannot_write(stream, r);
         }
-        if (r != -ECANCELED || !stream->kind->flush ||
+        if (!stream->kind->flush || (r < 0 && r != -ECANCELED) ||
+            stream->kind->flush(stream) == 0 || /* a cancel may have come when all was taken */
             queue(stream, &(struct rest){ .parts = NULL }) < 0) {
             weft__stream_unlock(stream);
         }

@@ -608,6 +608,45 @@ IN_TASK(closing_ends_when_it_is_cancelled)
     weft_stream_close(there);
 }
 
+WEFT_ASYNC(sends_a_file, (FILE *, file), (size_t, count))
+{
+    off_t offset = 0;
+
+    return (int)weft_stream_sendfile(here, fileno(file), &offset, count);
+}
+
+/* What counts as sent goes out, also when nobody asks for more. */
+IN_TASK(a_file_whose_sending_is_cancelled_arrives_as_far_as_it_counts)
+{
+    static char room[2 * ROOM];
+    const size_t first = ROOM - AROUND - 100, second = 200; /* of which a part finds no room */
+    FILE *file = tmpfile();
+    weft_stream *ends[2];
+    weft_timeout timeout;
+    weft_task *task;
+    ssize_t n;
+
+    usual_options();
+    EQUAL(fwrite(room, 1, second, file), second);
+    fflush(file);
+    EQUAL(weft_stream_pair(ROOM, ends), 0);
+    here = ends[0];
+    there = ends[1];
+    start_tls();
+    EQUAL(weft_stream_write(here, room, first), first);
+    task = weft_create_task(sends_a_file(file, second), NULL);
+    weft_sleep(0.001);
+    CHECK(!weft_task_done(task));
+    (void)weft_task_cancel(task);
+    EQUAL(weft_await(task), second);
+    EQUAL(weft_timeout_enter(&timeout, 2), 0);
+    n = weft_stream_readexactly(there, room, first + second);
+    EQUAL(weft_timeout_exit(&timeout, n < 0 ? (int)n : 0), 0);
+    EQUAL(n, first + second);
+    fclose(file);
+    close_both();
+}
+
 WEFT_ASYNC(takes_slowly)
 {
     char piece[2000];
@@ -889,6 +928,7 @@ static CU_TestInfo tests[] = {
     TEST(much_goes_both_ways_at_once),
     TEST(closing_waits_until_the_end_is_said),
     TEST(closing_ends_when_it_is_cancelled),
+    TEST(a_file_whose_sending_is_cancelled_arrives_as_far_as_it_counts),
     TEST(who_writes_and_closes_without_reading_loses_nothing),
     TEST(who_closes_before_the_other_side_is_ready_loses_nothing),
     TEST(who_answers_and_closes_without_reading_the_end_loses_nothing),
