@@ -99,8 +99,10 @@ static ssize_t came_to_an_end(struct weft__stream *stream, ssize_t n)
     if (n == 0) {
         stream->has_ended = true;
     } else if (!weft__stream_goes_on(n)) {
+        bool is_both = weft__stream_is_cut_off(n) || (n == -EPROTO && stream->filtered);
+
         stream->read_error = (int32_t)n;
-        if (weft__stream_is_cut_off(n) && !stream->write_error) {
+        if (is_both && !stream->write_error) {
             stream->write_error = (int32_t)n;
         }
     }

@@ -710,6 +710,21 @@ OVER_EACH(who_answers_and_closes_without_reading_the_end_loses_nothing, BENEATH)
     EQUAL(weft_await(task), sizeof block);
 }
 
+/* What breaks TLS ends both directions. */
+ON_REAL(a_peer_that_breaks_the_rules_is_not_written_to)
+{
+    usual_options();
+    open_ends(UNIX);
+    EQUAL(send(weft_stream_fd(there), "no record of TLS", 16, 0), 16);
+    EQUAL(weft_stream_read(here, got, sizeof got), -EPROTO);
+    EQUAL(weft_stream_read(here, got, sizeof got), -EPROTO);
+    EQUAL(weft_stream_write(here, "x", 1), -EPROTO);
+    EQUAL(weft_stream_write_eof(here), -EPROTO);
+    EQUAL(weft_stream_close(here), 0);
+    EQUAL(weft_stream_read(there, got, sizeof got), -EPROTO); /* it is told */
+    EQUAL(weft_stream_close(there), 0);
+}
+
 /* ---- servers ---- */
 
 static int handled;
@@ -932,6 +947,7 @@ static CU_TestInfo tests[] = {
     TEST(who_writes_and_closes_without_reading_loses_nothing),
     TEST(who_closes_before_the_other_side_is_ready_loses_nothing),
     TEST(who_answers_and_closes_without_reading_the_end_loses_nothing),
+    TEST(a_peer_that_breaks_the_rules_is_not_written_to),
     TEST(a_server_encrypts_each_connection),
     TEST(who_does_not_speak_tls_has_no_handler),
     TEST(a_connection_to_a_stranger_is_none),
