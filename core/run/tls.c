@@ -53,6 +53,9 @@ static int check(const weft_tls_options *options)
     if (options->key && !options->certificate) {
         return weft__detail(-EINVAL, "a key without a certificate");
     }
+    if (options->ask_clients && !options->authorities) { /* the system's vouch for all the world */
+        return weft__detail(-EINVAL, "clients are asked, and no authorities are named");
+    }
     return 0;
 }
 

@@ -488,6 +488,8 @@ ALONE(what_cannot_be_used_is_refused_with_words)
     IS_REFUSED(-EBADMSG, c->server, .certificate = c->server); /* it has no key in it */
     IS_REFUSED(-EINVAL, "without a certificate", .key = c->server_key);
     IS_REFUSED(-EINVAL, "11", .minimum = 11);
+    IS_REFUSED(-EINVAL, "authorities", .certificate = c->server, .key = c->server_key,
+               .ask_clients = true);
     IS_REFUSED(-EINVAL, "protocols", .protocols = "h2,");
     IS_REFUSED(-EINVAL, "protocols", .protocols = "");
     memset(stays, 'x', sizeof stays);
