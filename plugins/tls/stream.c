@@ -33,6 +33,9 @@ static int expect(struct stream *stream, const char *peer)
     } else if (!peer || !*peer) {
         stream->tls->core->detail("whose certificate it must be was not said: server_name");
         return -EINVAL;
+    } else if (*peer == '.') { /* to OpenSSL any name below it */
+        stream->tls->core->detail("'%s' is nobody's name", peer);
+        return -EINVAL;
     } else {
         SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
         if (is_address(peer) ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), peer) != 1 :

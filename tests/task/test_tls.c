@@ -420,6 +420,9 @@ IN_TASK(what_cannot_begin_leaves_the_stream_as_it_was)
     open_plain_ends(MEMORY, NULL);
     EQUAL(weft_stream_start_tls(here, client, NULL), -EINVAL); /* whose name? */
     CHECK(strstr(weft_error_detail(), "server_name") != NULL);
+    EQUAL(weft_stream_start_tls(here, client,
+                                &(weft_start_tls_options){ .server_name = ".wild.test" }),
+          -EINVAL); /* it would be anybody's below */
     EQUAL(weft_stream_start_tls(here, client, &(weft_start_tls_options){ .side = 3 }), -EINVAL);
     EQUAL(weft_stream_start_tls(here, client, &(weft_start_tls_options){ .handshake_timeout = -1 }),
           -EINVAL);
