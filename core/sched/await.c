@@ -5,8 +5,9 @@
 
 #include <weft/await.h>
 
-int weft__task_wait_for(struct weft__task *task, struct weft__outcome *outcome,
-                        const struct weft__wait *wait, void *target, void **ret_value)
+/* Inline, or each await of a task that is not done yet pays for a call more. */
+static WEFT__INLINE int wait_for(struct weft__task *task, struct weft__outcome *outcome,
+                                 const struct weft__wait *wait, void *target, void **ret_value)
 {
     struct weft__waiter waiter = { .task = task };
     int r;
@@ -17,6 +18,12 @@ int weft__task_wait_for(struct weft__task *task, struct weft__outcome *outcome,
         *ret_value = waiter.value;
     }
     return r;
+}
+
+int weft__task_wait_for(struct weft__task *task, struct weft__outcome *outcome,
+                        const struct weft__wait *wait, void *target, void **ret_value)
+{
+    return wait_for(task, outcome, wait, target, ret_value);
 }
 
 int weft__task_fate(const struct weft__task *task, int status, int *ret_status)
@@ -77,7 +84,7 @@ static int await(weft_task *handle, struct weft__task **ret_self, void **ret_val
     }
     *ret_self = self;
     if (!target->outcome.done) {
-        return weft__task_wait_for(self, &target->outcome, &wait_task, target, ret_value);
+        return wait_for(self, &target->outcome, &wait_task, target, ret_value);
     }
     r = weft__outcome_read(&target->outcome, ret_value);
     weft__task_release(target);
