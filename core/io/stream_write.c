@@ -97,7 +97,7 @@ static int send_all(struct weft__stream *stream, struct weft__task *task, struct
             return (int)n;
         }
     }
-    return weft__stream_flush(stream, task);
+    return stream->kind->flush ? weft__stream_flush(stream, task) : 0;
 }
 
 int weft__stream_flush(struct weft__stream *stream, struct weft__task *task)
@@ -224,8 +224,9 @@ static int begin(struct weft__stream *stream, struct weft__task *task)
     return r;
 }
 
-/* Ends a write that came to `r`. */
-static int finish(struct weft__stream *stream, const struct rest *rest, int r, bool begun)
+/* Ends a write that came to `r`.  Inline for the sake of those that end well. */
+static WEFT__INLINE int finish(struct weft__stream *stream, const struct rest *rest, int r,
+                               bool begun)
 {
     if (r == -ECANCELED && begun) {
         r = queue(stream, rest);
