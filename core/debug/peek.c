@@ -5,9 +5,9 @@
  * says -EFAULT where another access would end the process. */
 #include "core/debug/stack.h"
 #include "core/debug/system.h"
+#include "core/io/sys_socket.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #define PART 4096 /* of memory that is there as a whole, or not; and what an empty pipe takes */
@@ -22,7 +22,6 @@ static bool pass(const int *pipe, char *to, const void *from, size_t size)
     } while (n < 0 && errno == EINTR);
     for (size_t done = 0; n > 0 && done < size; done += (size_t)n) {
         n = read(pipe[0], to + done, size - done);
-        n = n < 0 && errno == EINTR ? 0 : n;
     }
     return n > 0;
 }
@@ -32,11 +31,9 @@ size_t weft__peek_by_pipe(void *to, const void *from, size_t size)
     uintptr_t at = (uintptr_t)from, end = at + size;
     int saved = errno, ends[2];
 
-    if (pipe(ends) < 0) {
+    if (weft__sys_pipe(ends) < 0) { /* does not block, should a part be more than it takes */
         return 0;
     }
-    (void)fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-    (void)fcntl(ends[1], F_SETFD, FD_CLOEXEC);
     while (at < end) {
         uintptr_t next = (at | (PART - 1)) + 1;
 
