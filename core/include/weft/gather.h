@@ -115,7 +115,9 @@ WEFT_END_DECLS
 /** weft_gather_array() for one to sixteen arguments of any kind: weft_gather(ret, a, b, c). */
 #define weft_gather(ret_status, ...)                                                              \
     weft_gather_array((const weft_awaitable[]){ WEFT__EACH(__VA_ARGS__) },                        \
-                      WEFT__COUNT_OF(__VA_ARGS__), ret_status, 0)
+                      WEFT__COUNT_OF(__VA_ARGS__), WEFT__STATUSES(ret_status), 0)
+/* An array of int, or NULL: who has forgotten it is told, for it is the first argument. */
+#define WEFT__STATUSES(x) _Generic((x), int *: (x), void *: (x), int: NULL, long: NULL)
 #define WEFT__COUNT_OF(...)                                                                       \
     WEFT__SEVENTEENTH(__VA_ARGS__, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, )
 #define WEFT__SEVENTEENTH(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, count, ...) count
