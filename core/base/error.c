@@ -165,6 +165,14 @@ int weft__words(int error, const char *text)
     return error;
 }
 
+int weft__words_for(int error)
+{
+    if (said == 0 && *weft_error_detail()) {
+        said = error;
+    }
+    return error;
+}
+
 int weft__words_are_about(void)
 {
     return said;

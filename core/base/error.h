@@ -10,6 +10,10 @@
 /* The same with words that are static: costs nothing. */
 int weft__words(int error, const char *text);
 
+/* Words that a backend or a plugin has left without an error of theirs are about this one.  Returns
+ * `error`. */
+int weft__words_for(int error);
+
 /* The error that this thread's words are about; 0: there are none. */
 int weft__words_are_about(void);
 

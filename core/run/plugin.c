@@ -208,6 +208,9 @@ static int find(const char *name, uint32_t kind, struct weft__text *why,
     }
     if ((r == -ENOENT || r == -ELIBACC) && package_of(name) && weft__loads_files()) {
         weft__text_add(why, "Debian has it in the package %s", package_of(name));
+    } else if (r < 0 && why->used > 2 && strcmp(why->at + why->used - 2, "; ") == 0) {
+        why->used -= 2; /* nothing follows on what was tried */
+        why->at[why->used] = '\0';
     }
     if (r == 0 && kind && search.plugin->kind != kind) {
         weft__text_add(why, "it is a %s, not a %s", kinds[search.plugin->kind].name,
@@ -240,10 +243,13 @@ int weft_plugin_find(const char *name, uint32_t kind, const weft_plugin **ret_pl
 
 int weft_plugin_open(const weft_plugin *plugin, const char *options, void **ret_self)
 {
+    int r;
+
     if (!plugin || !ret_self) {
         return -EINVAL;
     }
-    return plugin->open(&plugin_core, options ? options : "", ret_self);
+    r = plugin->open(&plugin_core, options ? options : "", ret_self);
+    return r < 0 ? weft__words_for(r) : r;
 }
 
 int weft_plugin_switched_on(uint32_t kind, unsigned number, const weft_plugin **ret_plugin,

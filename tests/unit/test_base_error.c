@@ -258,6 +258,19 @@ static void words_of_a_late_destructor_are_freed_too(void)
     pthread_key_delete(late_key);
 }
 
+static void words_that_are_about_nothing_find_their_error(void)
+{
+    weft_error_clear();
+    CU_ASSERT(weft__words_for(-EIO) == -EIO);
+    CU_ASSERT(weft__words_are_about() == 0); /* there are none */
+    weft__detail(0, "as a plugin says it");
+    CU_ASSERT(weft__words_for(-EIO) == -EIO);
+    CU_ASSERT(weft__words_are_about() == -EIO);
+    CU_ASSERT(weft__words_for(-EPERM) == -EPERM);
+    CU_ASSERT(weft__words_are_about() == -EIO); /* they are another's */
+    weft_error_clear();
+}
+
 static CU_TestInfo tests[] = {
     WEFT_UNIT_TEST(names_read_as_in_the_source),
     WEFT_UNIT_TEST(name_of_success_is_zero),
@@ -274,6 +287,7 @@ static CU_TestInfo tests[] = {
     WEFT_UNIT_TEST(detail_is_the_last_ones),
     WEFT_UNIT_TEST(detail_may_quote_the_one_before),
     WEFT_UNIT_TEST(detail_may_be_long),
+    WEFT_UNIT_TEST(words_that_are_about_nothing_find_their_error),
     WEFT_UNIT_TEST(words_leave_errno_alone),
     WEFT_UNIT_TEST(words_without_memory_are_left_out),
     WEFT_UNIT_TEST(words_of_an_older_failure_do_not_stay_for_want_of_memory),
