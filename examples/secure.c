@@ -12,18 +12,12 @@
  *     ./secure serve 8443 cert.pem key.pem &
  *     echo warp and weft | ./secure ask localhost 8443 cert.pem
  *
- * The plugin tls has to be there (Debian: libweft-plugin-tls). */
+ * The plugin tls has to be there (Debian: libweft-plugin-tls).  What goes wrong weft_main() tells,
+ * with the words that weft_error_detail() has. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <weft/weft.h>
-
-static int complain(int status)
-{
-    fprintf(stderr, "secure: %s\n",
-            *weft_error_detail() ? weft_error_detail() : weft_strerror(status));
-    return status;
-}
 
 /* ---- the server: the same as without TLS but for one option ---- */
 
@@ -49,11 +43,11 @@ WEFT_ASYNC(serve, (int, port), (const char *, certificate), (const char *, key))
     int r = weft_tls_new(&files, &options.tls);
 
     if (r < 0)
-        return complain(r);
+        return r;
     r = weft_start_server(echo, NULL, NULL, port, &options, &server);
     weft_tls_unref(options.tls); /* the server has a hold of its own */
     if (r < 0)
-        return complain(r);
+        return r;
     r = weft_server_serve_forever(server);
     weft_server_close(server);
     return r;
@@ -100,11 +94,11 @@ WEFT_ASYNC(ask, (const char *, host), (int, port), (const char *, authorities))
     int r = weft_tls_new(&files, &options.tls);
 
     if (r < 0)
-        return complain(r);
+        return r;
     r = weft_open_connection(host, port, &options, &peer);
     weft_tls_unref(options.tls);
     if (r < 0)
-        return complain(r);
+        return r;
     if (weft_stream_tls_info(peer, "peer", name, sizeof name) >= 0 &&
         weft_stream_tls_info(peer, "version", version, sizeof version) >= 0)
         fprintf(stderr, "secure: %s, by %s\n", name, version);

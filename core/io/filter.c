@@ -135,7 +135,7 @@ static ssize_t receive_filtered(struct weft__stream *stream, void *buffer, size_
 
         (void)flush(stream); /* an answer, or why not; what stands in its way is the writers' */
         if (n != -EAGAIN) {
-            return (ssize_t)n;
+            return n < 0 ? weft__words_for((int)n) : (ssize_t)n;
         }
         r = weft__filter_fetch(stream);
         if (r < 0) {
@@ -202,8 +202,8 @@ static void end(struct weft__stream *stream)
 }
 
 /* Takes what has come and nobody will read, within bounds.  The system breaks off a connection that
- * is closed with something unread, and what is still under way is lost; but what is left here may be
- * no more than the other side's end, or what its filter says by itself. */
+ * is closed with something unread, and what is still under way is lost; but what is left here may
+ * be no more than the other side's end, or what its filter says by itself. */
 static void take_rest(struct weft__stream *stream)
 {
     char *wire = wire_of(stream);
@@ -259,7 +259,7 @@ int weft__filter_begin(struct weft__stream *stream, struct weft__tls *tls, int s
 
     if (r < 0) {
         weft__free(f);
-        return r;
+        return weft__words_for(r);
     }
     f->below = stream->kind;
     f->table = tls->table;

@@ -85,6 +85,7 @@ static int shake(struct weft__stream *stream, struct weft__task *task)
         int step = f->table->step(f->object), r;
 
         if (step < 0 && step != -EAGAIN) {
+            (void)weft__words_for(step);
             (void)stream->kind->flush(stream); /* why, for the other side */
             return step;
         }
@@ -111,7 +112,8 @@ static int shake_within(struct weft__stream *stream, struct weft__task *task, do
     weft_timeout timeout;
     int r = weft_timeout_enter(&timeout, seconds > 0 ? seconds : HANDSHAKE_TIMEOUT);
 
-    return r < 0 ? r : weft_timeout_exit(&timeout, shake(stream, task));
+    r = r < 0 ? r : weft_timeout_exit(&timeout, shake(stream, task));
+    return r == -ETIMEDOUT ? weft__words(r, "the other side has not answered in TLS in time") : r;
 }
 
 /* Whether a stream can begin now, which its task has the right to write to. */

@@ -12,6 +12,7 @@ struct stream {
     const struct tls *tls;
     SSL *ssl;
     BIO *from_wire, *to_wire; /* the SSL's */
+    char peer[256];           /* who the other side has to be; "": anybody */
 };
 
 /* Whether a name is an address, in which case no server is asked for it. */
@@ -20,6 +21,36 @@ static bool is_address(const char *name)
     struct in6_addr bytes;
 
     return inet_pton(AF_INET, name, &bytes) == 1 || inet_pton(AF_INET6, name, &bytes) == 1;
+}
+
+static bool is_of_another(long verdict)
+{
+    return verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_IP_ADDRESS_MISMATCH;
+}
+
+/* While a certificate is looked at: says whose it is, when that is somebody else. */
+static int tell_names(int is_good, X509_STORE_CTX *look)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(look, SSL_get_ex_data_X509_STORE_CTX_idx());
+    const struct stream *stream = SSL_get_app_data(ssl);
+    X509 *shown = X509_STORE_CTX_get_current_cert(look);
+    int place = shown ? X509_get_ext_by_NID(shown, NID_subject_alt_name, -1) : -1;
+    BIO *memory = NULL;
+    char names[400] = "nobody";
+    int n;
+
+    if (is_good || !is_of_another(X509_STORE_CTX_get_error(look))) {
+        return is_good;
+    }
+    memory = BIO_new(BIO_s_mem());
+    if (memory && place >= 0 && X509V3_EXT_print(memory, X509_get_ext(shown, place), 0, 0)) {
+        n = BIO_read(memory, names, sizeof names - 1);
+        names[n > 0 ? n : 0] = '\0';
+    }
+    BIO_free(memory);
+    stream->tls->core->detail("the other side's certificate is not good: it is for %s, not for %s",
+                              names, stream->peer);
+    return is_good;
 }
 
 /* A client: who the other side has to be. */
@@ -33,11 +64,12 @@ static int expect(struct stream *stream, const char *peer)
     } else if (!peer || !*peer) {
         stream->tls->core->detail("whose certificate it must be was not said: server_name");
         return -EINVAL;
-    } else if (*peer == '.') { /* to OpenSSL any name below it */
+    } else if (*peer == '.' || strlen(peer) >= sizeof stream->peer) { /* "." is to OpenSSL: below */
         stream->tls->core->detail("'%s' is nobody's name", peer);
         return -EINVAL;
     } else {
-        SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+        SSL_set_verify(ssl, SSL_VERIFY_PEER, tell_names);
+        strcpy(stream->peer, peer);
         if (is_address(peer) ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), peer) != 1 :
                                SSL_set1_host(ssl, peer) != 1) {
             return tls_error(stream->tls, peer, -EINVAL);
@@ -83,6 +115,7 @@ static int make(struct stream *stream)
         return -ENOMEM;
     }
     BIO_set_mem_eof_return(stream->from_wire, -1); /* nothing there is no end, but for feed()'s */
+    SSL_set_app_data(stream->ssl, stream);
     SSL_set_bio(stream->ssl, stream->from_wire, stream->to_wire);
     return 0;
 }
@@ -98,6 +131,7 @@ static int start(void *self, int side, const char *peer, void **ret_stream)
     }
     ERR_clear_error();
     stream->tls = tls;
+    *stream->peer = '\0';
     r = make(stream);
     r = r < 0 ? r : side == 0 ? expect(stream, peer) : offer(stream);
     if (r < 0) {
@@ -108,10 +142,22 @@ static int start(void *self, int side, const char *peer, void **ret_stream)
     return 0;
 }
 
+/* Why the other side is not trusted. */
+static int not_trusted(const struct stream *stream)
+{
+    long verdict = SSL_get_verify_result(stream->ssl);
+
+    ERR_clear_error();
+    if (!is_of_another(verdict)) { /* of which more was said */
+        stream->tls->core->detail("the other side's certificate is not good: %s",
+                                  X509_verify_cert_error_string(verdict));
+    }
+    return -EACCES;
+}
+
 /* Why a call of OpenSSL came to nothing. */
 static int error_of(const struct stream *stream, int returned)
 {
-    long verdict = SSL_get_verify_result(stream->ssl);
     unsigned long error;
 
     switch (SSL_get_error(stream->ssl, returned)) {
@@ -130,10 +176,7 @@ static int error_of(const struct stream *stream, int returned)
     }
 #endif
     if (ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
-        ERR_clear_error();
-        stream->tls->core->detail("the other side's certificate is not good: %s",
-                                  X509_verify_cert_error_string(verdict));
-        return -EACCES;
+        return not_trusted(stream);
     }
     return tls_error(
         stream->tls, "TLS",

@@ -4,6 +4,8 @@
 #define ENDS_TLS
 #include "tests/task/ends.h"
 
+#include "core/base/error.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +15,7 @@
 /* Contexts of both sides, as a test wants them; and how it went. */
 static weft_tls_options client_options, server_options;
 static const char *server_name;
-static int client_status, server_status;
+static int client_status, server_status, words_about;
 static char server_words[256], client_words[256];
 
 static void usual_options(void)
@@ -63,6 +65,7 @@ static void shake_hands(void)
     open_plain_ends(MEMORY, NULL);
     task = weft_create_task(serves(), NULL);
     client_status = start(here, &client_options, WEFT_TLS_CLIENT, server_name);
+    words_about = weft__words_are_about();
     snprintf(client_words, sizeof client_words, "%s", weft_error_detail());
     EQUAL(weft_await(task), 0);
 }
@@ -77,7 +80,9 @@ static void close_both(void)
 static int verdict(void)
 {
     shake_hands();
-    if (client_status == 0) {
+    if (client_status < 0) {
+        EQUAL(words_about, client_status);
+    } else {
         EQUAL(server_status, 0);
         say("hello");
         COMES(here, "hello");
@@ -126,7 +131,8 @@ IN_TASK(a_server_with_another_name_is_not_trusted)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         server_name = names[i];
         EQUAL(verdict(), -EACCES);
-        CHECK(strstr(client_words, "mismatch") != NULL);
+        CHECK(strstr(client_words, "it is for DNS:server.test, ") != NULL);
+        CHECK(strstr(client_words, names[i]) != NULL);
         EQUAL(server_status, -EPROTO); /* it is told, and may have been through before */
     }
 }
@@ -473,6 +479,7 @@ ALONE(outside_a_task_nothing_begins)
         weft_tls *tls_ = NULL;                                                 \
         EQUAL(weft_tls_new(&(weft_tls_options){ __VA_ARGS__ }, &tls_), error); \
         CHECK(strstr(weft_error_detail(), word) != NULL);                      \
+        EQUAL(weft__words_are_about(), error);                                 \
         CHECK(tls_ == NULL);                                                   \
     } while (0)
 
