@@ -9,6 +9,7 @@
 
 #define WIRE 17408    /* bytes: a record of TLS, 16 KiB and what is around it */
 #define AT_ONCE 16384 /* plain bytes that a filter is given in one call */
+#define ROUNDS 4      /* reads of the wire without a plain byte, before others have a turn */
 
 /* The block; NULL: no memory. */
 static char *wire_of(struct weft__stream *stream)
@@ -129,7 +130,7 @@ static ssize_t receive_filtered(struct weft__stream *stream, void *buffer, size_
 {
     struct weft__filtered *f = stream->filtered;
 
-    for (;;) {
+    for (int i = 0; i < ROUNDS; i++) {
         int64_t n = f->table->read(f->object, buffer, size);
         int r;
 
@@ -142,6 +143,7 @@ static ssize_t receive_filtered(struct weft__stream *stream, void *buffer, size_
             return r;
         }
     }
+    return -EINTR; /* who sends what is nothing to read may never be slow */
 }
 
 /* Gives the filter one part, in pieces; whether all of it has gone to the wire. */

@@ -121,6 +121,15 @@ int weft__stream_wait(struct weft__stream *stream, struct weft__task *task, uint
     return weft__stream_unpin(stream) ? r : -EBADF;
 }
 
+int weft__stream_give_way(struct weft__stream *stream, struct weft__task *task)
+{
+    stream->pins++;
+    stream->is_reading = true;
+    weft__task_yield(task);
+    stream->is_reading = false;
+    return !weft__stream_unpin(stream) ? -EBADF : task->cancelled ? -ECANCELED : 0;
+}
+
 /* Says that nothing more comes, where there is something to say: 0 it has gone, -EAGAIN not yet. */
 static int say_end(struct weft__stream *stream)
 {

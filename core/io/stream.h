@@ -153,6 +153,9 @@ static inline bool weft__stream_is_cut_off(ssize_t error)
 /* Waits with the cell kept.  After an error the stream may be gone. */
 int weft__stream_wait(struct weft__stream *stream, struct weft__task *task, uint32_t event);
 
+/* Lets others have their turn in the middle of a read.  After an error the stream may be gone. */
+int weft__stream_give_way(struct weft__stream *stream, struct weft__task *task);
+
 /* In io/stream_write.c: takes the right to write, after all who want it; gives it to the next. */
 int weft__stream_lock(struct weft__stream *stream, struct weft__task *task);
 void weft__stream_unlock(struct weft__stream *stream);

@@ -120,10 +120,9 @@ static ssize_t receive(struct weft__stream *stream, struct weft__task *task, voi
     }
     for (;;) {
         ssize_t n;
+        int r;
 
         if (stream->is_drained) {
-            int r;
-
             stream->is_drained = false;
             r = weft__stream_wait(stream, task, WEFT_READABLE | WEFT__FD_DRAINED);
             if (r < 0) {
@@ -136,16 +135,15 @@ static ssize_t receive(struct weft__stream *stream, struct weft__task *task, voi
             stream->is_drained = stream->is_tcp && (size_t)n < size;
             return n;
         }
-        if (n == -EAGAIN) {
-            int r = weft__stream_wait(stream, task, WEFT_READABLE);
-
-            if (r < 0) {
-                return r;
-            }
-            *ret_waited = true;
-        } else if (n != -EINTR) {
+        if (n != -EAGAIN && n != -EINTR) {
             return came_to_an_end(stream, n);
         }
+        r = n == -EAGAIN ? weft__stream_wait(stream, task, WEFT_READABLE) :
+                           weft__stream_give_way(stream, task);
+        if (r < 0) {
+            return r;
+        }
+        *ret_waited = true;
     }
 }
 
@@ -249,14 +247,14 @@ static ssize_t fill(struct weft__stream *stream, struct weft__task *task, size_t
         if (!stream->in_len) {
             let_go(stream);
         }
-        if (n == -EAGAIN) {
-            *ret_waited = true;
-            r = weft__stream_wait(stream, task, WEFT_READABLE);
-            if (r < 0) {
-                return r;
-            }
-        } else if (n != -EINTR) {
+        if (n != -EAGAIN && n != -EINTR) {
             return came_to_an_end(stream, n);
+        }
+        *ret_waited = true;
+        r = n == -EAGAIN ? weft__stream_wait(stream, task, WEFT_READABLE) :
+                           weft__stream_give_way(stream, task);
+        if (r < 0) {
+            return r;
         }
     }
 }

@@ -8,6 +8,8 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
+#define UNHEARD 65536 /* bytes of answers that a peer may leave untaken */
+
 struct stream {
     const struct tls *tls;
     SSL *ssl;
@@ -227,7 +229,15 @@ static int64_t read_plain(void *self, void *plain, size_t size)
 
     ERR_clear_error();
     r = SSL_read_ex(stream->ssl, plain, size, &n);
-    return r == 1 ? (int64_t)n : error_of(stream, r);
+    if (r == 1) {
+        return (int64_t)n;
+    }
+    r = error_of(stream, r);
+    if (r == -EAGAIN && BIO_pending(stream->to_wire) > UNHEARD) {
+        stream->tls->core->detail("TLS: the other side asks for answers and takes none");
+        return -EPROTO;
+    }
+    return r;
 }
 
 static int64_t write_plain(void *self, const void *plain, size_t size)
