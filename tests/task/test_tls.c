@@ -125,7 +125,8 @@ IN_TASK(a_name_may_be_one_of_several_or_an_address)
 
 IN_TASK(a_server_with_another_name_is_not_trusted)
 {
-    static const char *const names[] = { "example.org", "127.0.0.2", "::1", "a.b.wild.test" };
+    static const char *const names[] = { "example.org", "127.0.0.2", "::1", "a.b.wild.test",
+                                         "xy.part.test" };
 
     usual_options();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
