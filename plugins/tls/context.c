@@ -34,6 +34,16 @@ static int file_error(const struct tls *tls, const char *what, const char *path)
     return tls_error(tls, text, -EBADMSG);
 }
 
+/* OpenSSL would ask at the terminal, and wait. */
+static int no_password(char *text, int size, int writes, void *user)
+{
+    (void)text;
+    (void)size;
+    (void)writes;
+    (void)user;
+    return -1;
+}
+
 static int load_own(const struct tls *tls)
 {
     const struct options *o = &tls->options;
@@ -42,6 +52,7 @@ static int load_own(const struct tls *tls)
     if (!o->certificate) {
         return 0;
     }
+    SSL_CTX_set_default_passwd_cb(tls->context, no_password);
     if (SSL_CTX_use_certificate_chain_file(tls->context, o->certificate) != 1) {
         return file_error(tls, "the certificate", o->certificate);
     }

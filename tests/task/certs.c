@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -84,10 +85,22 @@ static void write_pem(char *path, size_t size, const char *name, X509 *certifica
 #define WRITE(place, certificate, key) \
     write_pem(made.place, sizeof made.place, #place ".pem", certificate, key)
 
+static void write_locked(EVP_PKEY *key)
+{
+    FILE *file;
+
+    snprintf(made.locked_key, sizeof made.locked_key, "%s/locked_key.pem", made.folder);
+    file = fopen(made.locked_key, "w");
+    need(file && PEM_write_PrivateKey(file, key, EVP_aes_128_cbc(), NULL, 0, NULL,
+                                       (void *)(uintptr_t)"secret"));
+    need(fclose(file) == 0);
+}
+
 static void remove_all(void)
 {
     const char *paths[] = { made.authority, made.stranger, made.server, made.server_key,
-                            made.client,    made.old,      made.old_key };
+                            made.client,    made.old,      made.old_key,
+                            made.locked_key };
 
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         (void)unlink(paths[i]);
@@ -113,6 +126,7 @@ const struct certs *certs(void)
     WRITE(stranger, stranger.certificate, NULL);
     WRITE(server, server.certificate, NULL);
     WRITE(server_key, NULL, server.key);
+    write_locked(server.key);
     WRITE(client, client.certificate, client.key);
     WRITE(old, old.certificate, NULL);
     WRITE(old_key, NULL, old.key);

@@ -509,6 +509,22 @@ ALONE(what_cannot_be_used_is_refused_with_words)
     IS_REFUSED(-ENOENT, "nothing", .plugin = "nothing");
 }
 
+/* A server that starts at night has nobody at its terminal. */
+ALONE(a_key_behind_a_password_is_refused_and_nobody_is_asked)
+{
+    int before = dup(STDIN_FILENO), fds[2];
+
+    EQUAL(pipe(fds), 0);
+    EQUAL(write(fds[1], "secret\n", 7), 7);
+    EQUAL(dup2(fds[0], STDIN_FILENO), STDIN_FILENO);
+    close(fds[0]);
+    close(fds[1]);
+    IS_REFUSED(-EBADMSG, certs()->locked_key, .certificate = certs()->server,
+               .key = certs()->locked_key);
+    EQUAL(dup2(before, STDIN_FILENO), STDIN_FILENO);
+    close(before);
+}
+
 /* Paths are handed on in a list, as text. */
 IN_TASK(a_path_may_have_any_characters)
 {
@@ -952,6 +968,7 @@ static CU_TestInfo tests[] = {
     TEST(what_cannot_begin_leaves_the_stream_as_it_was),
     TEST(outside_a_task_nothing_begins),
     TEST(what_cannot_be_used_is_refused_with_words),
+    TEST(a_key_behind_a_password_is_refused_and_nobody_is_asked),
     TEST(a_path_may_have_any_characters),
     TEST(much_goes_both_ways_at_once),
     TEST(closing_waits_until_the_end_is_said),
