@@ -7,7 +7,7 @@ base=$top/build-base.tar # kept
 # fresh FOLDER: a new root of the oldest Debian that is meant.
 fresh() {
   need mmdebstrap
-  [[ -e $base ]] || { mmdebstrap --quiet --variant=minbase bookworm "$base.new" && mv "$base.new" "$base"; }
+  [[ -e $base ]] || { mmdebstrap --quiet --variant=minbase --format=tar bookworm "$base.new" && mv "$base.new" "$base"; }
   mkdir -p "$1"
   tar -C "$1" --exclude='./dev/*' -xf "$base"
   cp /etc/resolv.conf "$1/etc/resolv.conf"
@@ -30,7 +30,7 @@ foreign() {
   fresh "$1"
   inside "$1" apt-get -qq update
   inside "$1" apt-get -qq -y --no-install-recommends install gcc libc6-dev libinih-dev pkg-config \
-    libc-ares2 libdw1 libev4 libglib2.0-0 libjson-c5 libuv1 >/dev/null
+    libc-ares2 libdw1 libev4 libglib2.0-0 libjson-c5 libssl3 libuv1 >/dev/null
   mkdir "$1/weft"
   cp "$top/examples/hello.c" "$top/packaging/installed" "$1/weft"
 }
