@@ -97,7 +97,7 @@ static bool has_agreed(struct weft__server *server, weft_stream *handle)
     weft_start_tls_options options = { .side = WEFT_TLS_SERVER };
     int r = weft_stream_start_tls(handle, server->tls, &options);
 
-    if (!is_ordinary(r) && r != -EPROTO && r != -EACCES) {
+    if (r == -ECONNABORTED || (!is_ordinary(r) && r != -EPROTO && r != -EACCES)) { /* memory */
         report(server->loop, r, "a connection could not be encrypted");
     }
     return r == 0;

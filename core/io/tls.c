@@ -107,15 +107,6 @@ static int shake(struct weft__stream *stream, struct weft__task *task)
     }
 }
 
-static int shake_within(struct weft__stream *stream, struct weft__task *task, double seconds)
-{
-    weft_timeout timeout;
-    int r = weft_timeout_enter(&timeout, seconds > 0 ? seconds : HANDSHAKE_TIMEOUT);
-
-    r = r < 0 ? r : weft_timeout_exit(&timeout, shake(stream, task));
-    return r == -ETIMEDOUT ? weft__words(r, "the other side has not answered in TLS in time") : r;
-}
-
 /* Whether a stream can begin now, which its task has the right to write to. */
 static int can_begin(const struct weft__stream *stream)
 {
@@ -127,28 +118,49 @@ static int can_begin(const struct weft__stream *stream)
                                  0;
 }
 
+/* Puts the filter in between, and a limit around what follows; an error has changed nothing. */
+static int prepare(struct weft__stream *stream, struct weft__tls *tls,
+                   const weft_start_tls_options *options, weft_timeout *timeout)
+{
+    bool is_server =
+        options->side == WEFT_TLS_SERVER || (options->side == WEFT_TLS_AUTO && stream->server_task);
+    double seconds = options->handshake_timeout > 0 ? options->handshake_timeout :
+                                                      HANDSHAKE_TIMEOUT;
+    int r = can_begin(stream);
+
+    r = r < 0 ? r : weft_timeout_enter(timeout, seconds);
+    if (r < 0) {
+        return r;
+    }
+    r = weft__filter_begin(stream, tls, is_server, is_server ? NULL : options->server_name);
+    return r < 0 ? weft_timeout_exit(timeout, r) : 0;
+}
+
 /* With the right to write: whatever comes of it, once the filter is there the stream is TLS's. */
 static int begin(struct weft__stream *stream, struct weft__task *task, struct weft__tls *tls,
                  const weft_start_tls_options *options)
 {
-    bool is_server =
-        options->side == WEFT_TLS_SERVER || (options->side == WEFT_TLS_AUTO && stream->server_task);
-    int r = can_begin(stream);
+    weft_timeout timeout;
+    int r = prepare(stream, tls, options, &timeout);
 
-    r = r < 0 ? r :
-                weft__filter_begin(stream, tls, is_server, is_server ? NULL : options->server_name);
     if (r < 0) {
         weft__stream_unlock(stream);
         return r;
     }
     stream->pins++;
     stream->is_reading = true;
-    r = shake_within(stream, task, options->handshake_timeout);
+    r = weft_timeout_exit(&timeout, shake(stream, task));
     if (!weft__stream_unpin(stream)) {
         return r < 0 && r != -EBADF ? r : -EBADF;
     }
     stream->is_reading = false;
     stream->filtered->is_through = r == 0;
+    if (r == -ETIMEDOUT) {
+        (void)weft__words(r, "the other side has not answered in TLS in time");
+    }
+    if (weft__stream_goes_on(r)) { /* which this cannot */
+        r = weft__detail(-ECONNABORTED, "there was no memory for the handshake");
+    }
     if (r < 0) {
         stream->read_error = stream->write_error = r == -ECANCELED ? -ECONNABORTED : r;
     }

@@ -104,7 +104,8 @@ typedef struct weft_start_tls_options {
  *  -EINVAL options that make no sense, or a client without a server's name; -ENOMEM; -EPERM,
  *  -EBADF, -EXDEV, -ECHILD, -ECANCELED.  With the stream broken, as after a reset, and words in
  *  weft_error_detail(): -EACCES the other side's certificate is not good; -EPROTO it does not speak
- *  TLS, or none that we do; -ETIMEDOUT; -ECONNRESET and the like; -ECANCELED in the middle.
+ *  TLS, or none that we do; -ETIMEDOUT; -ECONNABORTED no memory in the middle; -ECONNRESET and the
+ *  like; -ECANCELED in the middle.
  *  A cancellation point.  Cost: one or two exchanges of messages, about a millisecond of
  *  computation.  Source: StreamWriter.start_tls(), loop.start_tls(). */
 WEFT_API WEFT_MUST_USE int weft_stream_start_tls(weft_stream *stream, weft_tls *tls,
