@@ -146,19 +146,29 @@ static ssize_t receive_filtered(struct weft__stream *stream, void *buffer, size_
     return -EINTR; /* who sends what is nothing to read may never be slow */
 }
 
-/* Gives the filter one part, in pieces; whether all of it has gone to the wire. */
-static bool send_part(struct weft__stream *stream, const struct iovec *part, size_t *done,
-                      int *ret_error)
+/* Gives the filter one part, in pieces, and the wire what is full; `*held` plain bytes are not on
+ * their way there yet.  Whether all went well. */
+static bool send_part(struct weft__stream *stream, const struct iovec *part, size_t *held,
+                      size_t *done, int *ret_error)
 {
     const struct weft__filtered *f = stream->filtered;
     size_t at = 0;
 
     while (at < part->iov_len && *ret_error == 0) {
-        size_t size = part->iov_len - at < AT_ONCE ? part->iov_len - at : AT_ONCE;
-        int64_t n = f->table->write(f->object, (const char *)part->iov_base + at, size);
+        size_t left = part->iov_len - at, room = AT_ONCE - *held;
+        int64_t n = f->table->write(f->object, (const char *)part->iov_base + at,
+                                    left < room ? left : room);
 
-        *ret_error = n > 0 ? flush(stream) : n == 0 || n == -EAGAIN ? -EPROTO : (int)n;
-        at += n > 0 ? (size_t)n : 0;
+        if (n > 0) {
+            at += (size_t)n;
+            *held += (size_t)n;
+        }
+        if (*held && (n == -EAGAIN || *held == AT_ONCE)) {
+            *held = 0;
+            *ret_error = flush(stream);
+        } else if (n <= 0) {
+            *ret_error = n == 0 || n == -EAGAIN ? -EPROTO : (int)n;
+        }
     }
     *done += at;
     return *ret_error == 0;
@@ -168,13 +178,14 @@ static bool send_part(struct weft__stream *stream, const struct iovec *part, siz
 static ssize_t send_filtered(struct weft__stream *stream, const struct iovec *parts, int count)
 {
     struct weft__filtered *f = stream->filtered;
-    size_t done = 0;
+    size_t done = 0, held = 0;
     int r = flush(stream);
 
     if (r < 0) {
         return r;
     }
-    for (int i = 0; i < count && send_part(stream, &parts[i], &done, &r); i++) {}
+    for (int i = 0; i < count && send_part(stream, &parts[i], &held, &done, &r); i++) {}
+    r = r == 0 && held ? flush(stream) : r;
     f->error = done && r != -EAGAIN ? r : 0; /* the system may not say it twice */
     return done ? (ssize_t)done : r;
 }

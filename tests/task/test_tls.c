@@ -637,6 +637,27 @@ IN_TASK(closing_ends_when_it_is_cancelled)
     weft_stream_close(there);
 }
 
+/* A head and a body, and whatever more, are one packet where they fit. */
+ON_REAL(parts_that_are_written_together_go_out_together)
+{
+    struct iovec parts[10];
+    int fds[2];
+
+    usual_options();
+    EQUAL(weft_socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+    EQUAL(weft_stream_open_fd(fds[0], NULL, &here), 0);
+    EQUAL(weft_stream_open_fd(fds[1], NULL, &there), 0);
+    start_tls();
+    for (int i = 0; i < 10; i++) {
+        parts[i] = (struct iovec){ (void *)(uintptr_t)"0123456789", 10 };
+    }
+    EQUAL(weft_stream_writev(here, parts, 10), 100);
+    EQUAL(recv(fds[1], got, sizeof got, MSG_DONTWAIT | MSG_TRUNC), 10 * (10 + AROUND));
+    EQUAL(recv(fds[1], got, sizeof got, MSG_DONTWAIT), -1);
+    EQUAL(weft_stream_abort(here), 0);
+    EQUAL(weft_stream_abort(there), 0);
+}
+
 WEFT_ASYNC(sends_a_file, (FILE *, file), (size_t, count))
 {
     off_t offset = 0;
@@ -973,6 +994,7 @@ static CU_TestInfo tests[] = {
     TEST(much_goes_both_ways_at_once),
     TEST(closing_waits_until_the_end_is_said),
     TEST(closing_ends_when_it_is_cancelled),
+    TEST(parts_that_are_written_together_go_out_together),
     TEST(a_file_whose_sending_is_cancelled_arrives_as_far_as_it_counts),
     TEST(who_writes_and_closes_without_reading_loses_nothing),
     TEST(who_closes_before_the_other_side_is_ready_loses_nothing),
