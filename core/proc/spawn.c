@@ -199,10 +199,10 @@ static int start(struct weft__spawn *spawn, char *stack, int *report, pid_t *ret
         close(report[1]);
         report[1] = -1;
     }
-    r = finish(spawn, pid, report[0]);
-    if (pidfd < 0 && r == 0) {
+    if (pidfd < 0) { /* before it can be at its end, and others have taken its status */
         pidfd = weft__pidfd_open(pid);
     }
+    r = finish(spawn, pid, report[0]);
     if (r < 0) {
         if (pidfd >= 0) {
             weft__pidfd_close(pidfd);

@@ -20,9 +20,10 @@
  * weft watches each child by a descriptor of its own (a pidfd; on the BSDs and macOS a kqueue) and
  * never touches SIGCHLD, nor children that others have begun.  A library that reaps every child of
  * the process (libev's default loop, a SIGCHLD that is ignored) takes the status away: from Linux
- * 6.15 on, and by kqueue, weft has it all the same, before that it reads -ECHILD.  Where there is
- * no such descriptor, and on a backend with virtual time, a thread waits for each child.  Virtual
- * time does not jump while a child runs that was not detached, but goes as fast as the real one.
+ * 6.15 on weft has it all the same; by kqueue, too, but for a child that was gone before it could
+ * be watched; else weft_process_wait() returns -ECHILD.  Where there is no such descriptor, and on
+ * a backend with virtual time, a thread waits for each child.  Virtual time does not jump while a
+ * child runs that was not detached, but goes as fast as the real one.
  *
  * A process belongs to the loop that runs in the thread which made it; its calls are for that
  * thread.  It is a plain pointer with holds: after the last weft_process_free() it must not be
