@@ -119,7 +119,9 @@ const struct certs *certs(void)
     need(mkdtemp(made.folder) != NULL);
     authority = identity("Test Authority", NULL, NULL, 1);
     stranger = identity("Stranger", NULL, NULL, 1);
-    server = identity("server.test", "DNS:server.test,DNS:*.wild.test,DNS:x*.part.test,IP:127.0.0.1", &authority, 1);
+    server = identity("server.test",
+                      "DNS:server.test,DNS:*.wild.test,DNS:x*.part.test,IP:127.0.0.1", &authority,
+                      1);
     client = identity("a client", NULL, &authority, 1);
     old = identity("server.test", "DNS:server.test", &authority, -1);
     WRITE(authority, authority.certificate, NULL);

@@ -594,10 +594,11 @@ OVER_EACH(much_goes_both_ways_at_once, BENEATH)
 #define ROOM 4096
 #define AROUND 22 /* bytes of a record of TLS 1.3 beside what is in it */
 
-/* The end is said also where there is no room for it yet. */
-IN_TASK(closing_waits_until_the_end_is_said)
+static char full[ROOM];
+
+/* A task that closes `here`, when what it wrote has filled a pair to the last byte. */
+static weft_task *closes_without_room(void)
 {
-    static char room[ROOM];
     weft_stream *ends[2];
     weft_task *task;
 
@@ -606,12 +607,20 @@ IN_TASK(closing_waits_until_the_end_is_said)
     here = ends[0];
     there = ends[1];
     start_tls();
-    EQUAL(weft_stream_write(here, room, ROOM - AROUND), ROOM - AROUND); /* and nothing more */
+    EQUAL(weft_stream_write(here, full, ROOM - AROUND), ROOM - AROUND);
     task = weft_create_task(closes(here), NULL);
     weft_sleep(0.001);
+    return task;
+}
+
+/* The end is said also where there is no room for it yet. */
+IN_TASK(closing_waits_until_the_end_is_said)
+{
+    weft_task *task = closes_without_room();
+
     CHECK(!weft_task_done(task));
-    EQUAL(weft_stream_readexactly(there, room, ROOM - AROUND), ROOM - AROUND);
-    EQUAL(weft_stream_read(there, room, sizeof room), 0);
+    EQUAL(weft_stream_readexactly(there, full, ROOM - AROUND), ROOM - AROUND);
+    EQUAL(weft_stream_read(there, full, sizeof full), 0);
     EQUAL(weft_await(task), 0);
     weft_stream_close(there);
 }
@@ -619,21 +628,11 @@ IN_TASK(closing_waits_until_the_end_is_said)
 /* Who does not want to wait any longer has the connection broken. */
 IN_TASK(closing_ends_when_it_is_cancelled)
 {
-    static char room[ROOM];
-    weft_stream *ends[2];
-    weft_task *task;
+    weft_task *task = closes_without_room();
 
-    usual_options();
-    EQUAL(weft_stream_pair(ROOM, ends), 0);
-    here = ends[0];
-    there = ends[1];
-    start_tls();
-    EQUAL(weft_stream_write(here, room, ROOM - AROUND), ROOM - AROUND);
-    task = weft_create_task(closes(here), NULL);
-    weft_sleep(0.001);
     (void)weft_task_cancel(task);
     EQUAL(weft_await(task), -ECANCELED);
-    EQUAL(weft_stream_read(there, room, sizeof room), -ECONNRESET);
+    EQUAL(weft_stream_read(there, full, sizeof full), -ECONNRESET);
     weft_stream_close(there);
 }
 

@@ -62,8 +62,8 @@ typedef struct weft_tls_options {
  *  Returns 0, -ENOENT no such plugin, or file; -EACCES a file that may not be read; -EBADMSG a file
  *  that is not what it should be, or a key that does not belong to the certificate, or is behind a
  *  password; -EINVAL options that make no sense; -ELIBACC a plugin whose library is not there;
- *  -ELIBBAD a plugin that cannot be used; -ENOMEM.  weft_error_detail() tells what and where.  Not a
- *  cancellation point.  Any thread.  Cost: milliseconds: it reads files.
+ *  -ELIBBAD a plugin that cannot be used; -ENOMEM.  weft_error_detail() tells what and where.  Not
+ *  a cancellation point.  Any thread.  Cost: milliseconds: it reads files.
  *  Source: ssl.create_default_context(), SSLContext. */
 WEFT_API WEFT_MUST_USE int weft_tls_new(const weft_tls_options *options, weft_tls **ret_tls);
 
