@@ -24,8 +24,8 @@
  * side has said so: a connection that just stops may have been cut by a stranger, and is
  * -ECONNRESET.  What the other side sends against the rules is -EPROTO.  Both stay, as every error
  * of a connection.  weft_stream_write_eof() says that nothing more will come, and reading goes on.
- * weft_stream_sendfile() copies.  weft_stream_fd() gives the descriptor beneath, which is not to be
- * read or written.
+ * weft_stream_close() says so, too, and waits until there is room for it.  weft_stream_sendfile()
+ * copies.  weft_stream_fd() gives the descriptor beneath, which is not to be read or written.
  *
  * The work is done by a plugin, "tls", which stands on OpenSSL (Debian's package is
  * libweft-plugin-tls); without it weft_tls_new() fails and says so. */
