@@ -127,7 +127,8 @@ WEFT_API ssize_t weft_datagram_recvfrom(weft_datagram *socket, void *data, size_
  *  Returns `size`; -EMSGSIZE it is larger than the network takes (UDP: 65,507 bytes), -EDESTADDRREQ
  *  there is no peer, -EPERM `to` hears another peer only (Unix), -EACCES a broadcast that was not
  *  allowed, -ENOENT, -ECONNREFUSED, -ENETUNREACH and the like; else as
- *  weft_datagram_recvfrom().  A cancellation point; waits while the socket's buffer is full.
+ *  weft_datagram_recvfrom().  A cancellation point; waits while the socket's buffer is full.  (The
+ *  BSDs and macOS do not tell when a Unix peer's queue has room: there, without `to`, -ENOBUFS.)
  *  Source: sendto(2); loop.sock_sendto(). */
 WEFT_API ssize_t weft_datagram_sendto(weft_datagram *socket, const void *data, size_t size,
                                       const weft_address *to);
