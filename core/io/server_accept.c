@@ -77,16 +77,23 @@ static void close_client(struct weft__server *server, struct weft__stream *strea
     }
 }
 
-/* Lets the program's handler have a connection. */
-static void handle_client(struct weft__server *server, weft_stream *handle)
+/* Whether a status says that a stranger broke the rules of TLS, which is as ordinary. */
+static bool is_breach(const struct weft__stream *stream, int status)
 {
+    return status == -EPROTO && stream->filtered && stream->read_error == -EPROTO;
+}
+
+/* Lets the program's handler have a connection. */
+static void handle_client(struct weft__server *server, struct weft__stream *stream)
+{
+    weft_stream *handle = weft__stream_handle(stream);
     weft_coro *coro = server->handler(handle, server->user);
     int r = 0;
     const struct weft__coro *object = weft__coro_of(coro, &r);
     const weft_coro_def *def = object ? object->frame.def : NULL;
 
     r = weft_await(coro);
-    if (!is_ordinary(r)) {
+    if (!is_ordinary(r) && !is_breach(stream, r)) {
         report_failed(server->loop->current, def, handle, r);
     }
 }
@@ -108,7 +115,7 @@ WEFT_ASYNC(serve_client, (struct weft__server *, server), (struct weft__stream *
     weft_stream *handle = weft__stream_handle(stream);
 
     if (!server->tls || has_agreed(server, handle)) {
-        handle_client(server, handle);
+        handle_client(server, stream);
     }
     if (stream->holds) { /* the handler may have closed it */
         close_client(server, stream); /* may wait, and can be cancelled like the handler */

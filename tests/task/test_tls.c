@@ -157,6 +157,17 @@ IN_TASK(a_certificate_that_is_over_is_not_trusted)
     CHECK(strstr(client_words, "expired") != NULL);
 }
 
+/* Names are where names belong, and not the subject (RFC 9525). */
+IN_TASK(the_subject_is_no_name)
+{
+    usual_options();
+    server_options.certificate = certs()->client; /* which is for nobody but "a client" */
+    server_options.key = NULL;
+    server_name = "a client";
+    EQUAL(verdict(), -EACCES);
+    CHECK(strstr(client_words, "it is for nobody") != NULL);
+}
+
 IN_TASK(who_trusts_anybody_asks_for_no_name)
 {
     usual_options();
@@ -859,6 +870,28 @@ ON_REAL(who_does_not_speak_tls_has_no_handler)
     EQUAL(weft_server_close(server), 0);
 }
 
+/* Nor is it reported when he breaks the rules later: here with something in the clear. */
+ON_REAL(who_breaks_the_rules_later_is_not_reported)
+{
+    weft_server *server = start_server();
+    weft_connection_options options = { .tls = context(&client_options) };
+    weft_stream *stream;
+    char line[8];
+
+    EQUAL(weft_open_connection("127.0.0.1", weft_server_port(server), &options, &stream), 0);
+    EQUAL(weft_stream_write(stream, "hello\n", 6), 6);
+    EQUAL(weft_stream_readline(stream, line, sizeof line), 6);
+    EQUAL(send(weft_stream_fd(stream), "in the clear", 12, 0), 12);
+    while (weft_stream_readline(stream, got, sizeof got) > 0) {
+    }
+    weft_stream_close(stream);
+    weft_tls_unref(options.tls);
+    EQUAL(weft_server_drain(server, 5), 0);
+    EQUAL(handled, 1);
+    EQUAL(reports_left(), 0);
+    EQUAL(weft_server_close(server), 0);
+}
+
 ON_REAL(a_connection_to_a_stranger_is_none)
 {
     weft_server *server = start_server();
@@ -971,6 +1004,7 @@ static CU_TestInfo tests[] = {
     TEST(a_server_with_another_name_is_not_trusted),
     TEST(a_certificate_of_a_stranger_is_not_trusted),
     TEST(a_certificate_that_is_over_is_not_trusted),
+    TEST(the_subject_is_no_name),
     TEST(who_trusts_anybody_asks_for_no_name),
     TEST(a_client_shows_who_it_is),
     TEST(a_client_that_does_not_is_sent_away),
@@ -1001,6 +1035,7 @@ static CU_TestInfo tests[] = {
     TEST(a_peer_that_breaks_the_rules_is_not_written_to),
     TEST(a_server_encrypts_each_connection),
     TEST(who_does_not_speak_tls_has_no_handler),
+    TEST(who_breaks_the_rules_later_is_not_reported),
     TEST(a_connection_to_a_stranger_is_none),
     TEST(a_server_without_a_certificate_tells_why),
     TEST(threads_share_a_context),

@@ -25,7 +25,8 @@
  * stream by itself waits by itself.
  *
  * A status below 0 is reported, but for those that say no more than that the connection is over:
- * -ECANCELED, -EBADF, -EPIPE, -ECONNRESET, -ETIMEDOUT, -EHOSTUNREACH and the like.
+ * -ECANCELED, -EBADF, -EPIPE, -ECONNRESET, -ETIMEDOUT, -EHOSTUNREACH and the like; -EPROTO where
+ * the client broke the rules of TLS.
  *
  * A client that resets its connection before it was accepted has a handler, too: its first read is
  * -ECONNRESET.
