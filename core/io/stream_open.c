@@ -55,7 +55,7 @@ static int adopt_as(int fd, bool is_tcp, const char *host, const weft_connection
     if (r == 0 && options->tls) {
         r = weft_stream_start_tls(stream, options->tls, &tls);
         if (r < 0) {
-            (void)weft_stream_abort(stream);
+            (void)weft_stream_close(stream); /* no reset, which would overtake the reason why */
         }
     }
     if (r == 0) {

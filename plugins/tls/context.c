@@ -120,6 +120,15 @@ static int set_protocols(struct tls *tls)
     return 0;
 }
 
+/* The oldest version that is spoken: the system may ask for a newer one than we do. */
+static int oldest(const struct tls *tls)
+{
+    int wanted = tls->options.minimum == 13 ? TLS1_3_VERSION : TLS1_2_VERSION;
+    int systems = (int)SSL_CTX_get_min_proto_version(tls->context);
+
+    return systems > wanted ? systems : wanted;
+}
+
 static int set_rules(const struct tls *tls)
 {
     static const unsigned char name[] = "weft"; /* of the sessions of clients that are asked */
@@ -129,8 +138,7 @@ static int set_rules(const struct tls *tls)
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                   SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_num_tickets(context, 0); /* who closes without having read them would lose bytes */
-    if (SSL_CTX_set_min_proto_version(
-            context, tls->options.minimum == 13 ? TLS1_3_VERSION : TLS1_2_VERSION) != 1 ||
+    if (SSL_CTX_set_min_proto_version(context, oldest(tls)) != 1 ||
         SSL_CTX_set_session_id_context(context, name, sizeof name - 1) != 1) {
         return -ENOMEM;
     }

@@ -72,7 +72,9 @@ static int expect(struct stream *stream, const char *peer)
     } else {
         SSL_set_verify(ssl, SSL_VERIFY_PEER, tell_names);
         strcpy(stream->peer, peer);
-        SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS); /* "*.a.org", but no "x*" */
+        /* "*.a.org", but no "x*.a.org"; and names are where names belong (RFC 9525). */
+        SSL_set_hostflags(
+            ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
         if (is_address(peer) ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), peer) != 1 :
                                SSL_set1_host(ssl, peer) != 1) {
             return tls_error(stream->tls, peer, -EINVAL);

@@ -50,7 +50,8 @@ typedef struct weft_tls_options {
                          * between can read and change everything */
     bool ask_clients;   /* a server wants a certificate of each client, that `authorities` vouch
                          * for, which must be named: the system's vouch for all the world */
-    int minimum;        /* the oldest version: 12 or 13 for TLS 1.2 or 1.3; 0: 12 */
+    int minimum;        /* the oldest version: 12 or 13 for TLS 1.2 or 1.3; 0: 12, or what the
+                         * system asks for */
     void *reserved[6];  /* zero */
 } weft_tls_options;
 
