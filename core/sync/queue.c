@@ -221,6 +221,7 @@ int weft_queue_get(weft_queue *queue, void **ret_item)
     weft__waitq_push(&queue->getters, &waiter);
     task->waiting = &wait_get;
     task->target = &waiter;
+    task->parked = loop->polled;
     weft__task_leave(task);
     return task->wake;
 }

@@ -481,7 +481,53 @@ ALONE(the_command_knows_the_same_numbers)
     EQUAL(SCOPE_IS_SHIELD, WEFT__SCOPE_SHIELD);
 }
 
+/* Waits again and again, and by the short way once the queue knows its loop. */
+WEFT_ASYNC(gets_for_ever, (weft_queue *, queue))
+{
+    void *item;
+
+    for (int r = 0;;) {
+        r = weft_queue_get(queue, &item);
+        if (r < 0) {
+            return r;
+        }
+    }
+}
+
+IN_TASK(each_wait_for_an_item_tells_when_it_began)
+{
+    weft_queue *queue = NULL;
+    weft_task *getters[3];
+    int r = 0;
+
+    EQUAL(weft_queue_new(0, &queue), 0);
+    for (int i = 0; i < 3; i++) {
+        getters[i] = weft_create_task(gets_for_ever(queue), NULL);
+    }
+    for (int round = 0; round < 3; round++) {
+        EQUAL(weft_sleep(0.002), 0);
+        int64_t began = weft__running->polled;
+
+        for (int i = 0; i < 3 && round > 0; i++) {
+            EQUAL(weft_queue_put(queue, queue), 0);
+        }
+        EQUAL(weft_sleep(0), 0);
+        for (int i = 0; i < 3 && round > 0; i++) {
+            const struct weft__task *getter = weft__task_at(getters[i], &r);
+
+            SAME(getter->waiting ? getter->waiting->name : "", "queue get");
+            CHECK(getter->parked >= began);
+        }
+    }
+    for (int i = 0; i < 3; i++) {
+        weft_task_cancel(getters[i]);
+        EQUAL(weft_await(getters[i]), -ECANCELED);
+    }
+    weft_queue_free(queue);
+}
+
 static CU_TestInfo tests[] = {
+    TEST(each_wait_for_an_item_tells_when_it_began),
     TEST(a_process_is_looked_at_from_outside),
     TEST(open_loops_are_listed),
     TEST(each_field_has_one_number),

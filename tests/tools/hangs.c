@@ -16,7 +16,7 @@
 static const char *backend;
 static weft_lock first = WEFT_LOCK_INIT, second = WEFT_LOCK_INIT;
 static weft_event never = WEFT_EVENT_INIT;
-static weft_queue *full;
+static weft_queue *full, *empty;
 static int silent[2];
 
 static void check(int r, const char *what)
@@ -87,6 +87,13 @@ WEFT_ASYNC(reads)
 WEFT_ASYNC(puts_one)
 {
     return weft_queue_put(full, &full);
+}
+
+WEFT_ASYNC(gets_one)
+{
+    void *item;
+
+    return weft_queue_get(empty, &item);
 }
 
 WEFT_ASYNC(has_job)
@@ -170,6 +177,8 @@ WEFT_ASYNC(amain, (const char *, mode))
         weft_queue_put_nowait(full, &full);
         start(puts_one(), "putter");
         start(gathers(), "gatherer");
+        start(gets_one(), "getter");
+        start(gets_one(), "second getter"); /* by the short way: the queue has a loop by then */
     }
     weft_task_group_create_task(&group, idles(), &named);
     if (strcmp(mode, "blocks") == 0) {
@@ -205,6 +214,7 @@ int main(int argc, char **argv)
     alarm(600);
     check(pipe2(silent, O_NONBLOCK | O_CLOEXEC), "pipe");
     check(weft_queue_new(1, &full), "queue");
+    check(weft_queue_new(0, &empty), "queue");
     for (int i = 0; i < 2 && strcmp(mode, "loops") == 0; i++) {
         pthread_create(&thread, NULL, run_elsewhere, NULL);
     }
