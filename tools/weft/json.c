@@ -151,6 +151,7 @@ static struct json_object *task_of(const struct look *look, const struct look_ta
     }
     json_object_object_add(one, "cancelled", json_object_new_boolean(task->cancelled));
     json_object_object_add(one, "changed", json_object_new_boolean(task->changed));
+    json_object_object_add(one, "incomplete", json_object_new_boolean(task->lost));
     json_object_object_add(one, "waits_for", waits ? wait_of(look, task) : NULL);
     add_seconds(one, "timeout", task->limit, task->limit != INT64_MAX);
     json_object_object_add(one, "coroutines", chain_of(task));
@@ -202,6 +203,7 @@ int json_print_look(struct look *look)
     add_number(all, "pid", look->process->pid);
     add_text(all, "command", look->process->command);
     add_text(all, "library", look->library);
+    json_object_object_add(all, "incomplete", json_object_new_boolean(look->lost > 0));
     for (size_t i = 0; i < look->loops_count; i++) {
         json_object_array_add(loops, loop_of(look, look->loops[i]));
     }

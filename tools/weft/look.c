@@ -41,6 +41,7 @@ static bool add_task(struct look *look, struct look_loop *loop, uint64_t address
     struct look_task *task;
 
     if (!look_lives(look, look_field(look, copy, TASK_HANDLE))) {
+        look_lose(look, !look_field(look, copy, TASK_HANDLE)); /* a slot in use has some handle */
         return true;
     }
     if (!make_room(&loop->tasks, loop->tasks_count, &loop->tasks_room)) {
@@ -55,6 +56,7 @@ static bool add_task(struct look *look, struct look_loop *loop, uint64_t address
     if (look_at_task(look, task, copy)) {
         loop->tasks[loop->tasks_count++] = task;
         look->changed += task->changed;
+        look_lose(look, task->lost);
     } else {
         free(task->needs);
         free(task);
@@ -74,6 +76,7 @@ static bool take_slots(struct look *look, struct look_loop *loop, uint64_t base,
         size_t n = count - i < AT_ONCE ? count - i : AT_ONCE;
 
         n = process_read_many(look->process, first, stride, n, copies, size);
+        look_lose(look, (count - i < AT_ONCE ? count - i : AT_ONCE) - n);
         for (size_t k = 0; k < n && good; k++) {
             good = add_task(look, loop, first + k * stride, copies + k * size);
         }
@@ -120,12 +123,14 @@ static bool walk_slabs(struct look *look, struct look_loop *loop, uint64_t slab,
         mark = (n & (n + 1)) == 0 ? slab : mark; /* at each power of two */
 
         if (!process_read(look->process, slab, copy, extent)) {
+            look_lose(look, 1);
             return true; /* it changes under our hands: what was seen is what there is to tell */
         }
         base = look_field(look, copy, SLAB_BASE);
         stride = look_field(look, copy, SLAB_STRIDE);
         carved = look_field(look, copy, SLAB_CARVED);
         if (stride < look->task_size || stride > UINT64_C(1) << 40 || carved > SLOTS_MAX) {
+            look_lose(look, 1);
             return true;
         }
         if (!visit(look, loop, base, stride, (uint32_t)carved)) {
@@ -202,6 +207,7 @@ static bool walk_loops(struct look *look, uint64_t loop, visitor *visit)
     good = copy;
     for (unsigned n = 0; loop && n < LOOPS_MAX && good; n++) {
         if (!process_read(look->process, loop, copy, extent)) {
+            look_lose(look, 1);
             break;
         }
         for (size_t i = 0; i < look->loops_count; i++) {
@@ -212,6 +218,8 @@ static bool walk_loops(struct look *look, uint64_t loop, visitor *visit)
         }
         if (look_lives(look, look_field(look, copy, LOOP_HANDLE))) {
             good = walk_loop(look, loop, copy, visit);
+        } else {
+            look_lose(look, !look_field(look, copy, LOOP_HANDLE));
         }
         loop = look_field(look, copy, LOOP_NEXT);
     }

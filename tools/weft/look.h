@@ -51,6 +51,7 @@ struct look_task {
     int status; /* of one that has ended */
     bool cancelled;
     bool changed; /* it never held still: what is said of its wait may be wrong */
+    bool lost;    /* some of it is missing in the core file */
     bool endless; /* its chain is longer than was read */
     const struct look_def *chain[CHAIN_MAX]; /* the innermost first */
     unsigned chain_count;
@@ -102,6 +103,7 @@ struct look {
     struct look_task **all; /* by their addresses */
     size_t all_count;
     unsigned changed; /* how many tasks never held still */
+    unsigned lost;    /* places in a core file that a record leads to, where nothing is, or zeros */
     struct look_def *defs[256];
     struct look_wait *waits[64];
     bool out_of_memory;
@@ -128,6 +130,10 @@ size_t look_extent(const struct look *look, enum note_field first, enum note_fie
 /* A pointer, and a field of a struct, in the other's memory; false: it is not there. */
 bool look_pointer(struct look *look, uint64_t at, uint64_t *ret);
 bool look_peek(struct look *look, uint64_t object, enum note_field field, uint64_t *ret);
+
+/* A record leads to where nothing is.  What lives changes under our hands: only a core file must be
+ * whole. */
+void look_lose(struct look *look, size_t places);
 
 /* Whether a handle is one of something that lives; the address in a task's handle. */
 bool look_lives(const struct look *look, uint64_t handle);

@@ -51,6 +51,11 @@ bool look_peek(struct look *look, uint64_t object, enum note_field field, uint64
     return true;
 }
 
+void look_lose(struct look *look, size_t places)
+{
+    look->lost += look->process->core ? (unsigned)places : 0;
+}
+
 bool look_lives(const struct look *look, uint64_t handle)
 {
     return handle >> (look->pointer_size == 8 ? 48 : 0) & 1;
@@ -122,6 +127,7 @@ int look_layout(struct look *look, uint64_t root, uint64_t *ret_loops, char *why
     if (!process_read(look->process, root, copy, 40 + 4 * (size_t)psize) ||
         memcmp(copy, NOTE_MAGIC, 8) != 0 || number_at(copy + 12, 4) != NOTE_ORDER ||
         number_at(copy + 16, 4) != psize) {
+        look_lose(look, 1);
         (void)snprintf(why, size, "process %d has a weft that cannot be read",
                        (int)look->process->pid);
         return -EBADMSG;

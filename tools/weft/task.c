@@ -9,6 +9,7 @@
 
 #define TRIES 4
 #define SCOPES_MAX 32
+#define SWITCH_SIZE 256 /* what a switch leaves on a stack is no more */
 
 static void read_text_at(struct look *look, uint64_t at, char *to, size_t size)
 {
@@ -198,6 +199,21 @@ static bool holds_still(const struct look *look, const char *copy, const char *a
     return true;
 }
 
+/* Whether a core file has the stack of a task that has left it: registers, and where to go on. */
+static bool has_stack(struct look *look, const struct look_task *task)
+{
+    static const char zeros[SWITCH_SIZE];
+    uint64_t top = task->address + look->task_size;
+    char copy[SWITCH_SIZE];
+    size_t size;
+
+    if (!task->sp || task->sp >= top || task->state == LOOK_RUNS || task->state == LOOK_ENDED) {
+        return true;
+    }
+    size = top - task->sp < sizeof copy ? (size_t)(top - task->sp) : sizeof copy;
+    return process_read(look->process, task->sp, copy, size) && memcmp(copy, zeros, size) != 0;
+}
+
 static void finish_name(struct look_task *task)
 {
     process_tame(task->name);
@@ -216,6 +232,11 @@ bool look_at_task(struct look *look, struct look_task *task, char *copy)
         if (!process_read(look->process, task->address, again, look->task_size) ||
             !look_lives(look, look_field(look, again, TASK_HANDLE))) {
             return false;
+        }
+        if (look->process->core) { /* that holds still */
+            task->changed = !whole && task->state == LOOK_RUNS; /* it ended in the middle */
+            task->lost = (!whole && !task->changed) || !has_stack(look, task);
+            break;
         }
         task->changed = !whole || !holds_still(look, copy, again);
         if (!task->changed || i == TRIES) {

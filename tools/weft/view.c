@@ -27,6 +27,17 @@ int view_circles(struct look *look)
     return found ? 2 : 0;
 }
 
+/* Where tasks and their stacks should be the core file has zeros, or nothing. */
+static void say_lost(const struct view *view)
+{
+    fprintf(stderr,
+            "weft: %s: memory that tasks and their stacks were in is missing, or zeros: gcore "
+            "writes zeros where it cannot read; a core file may be cut off, or a file that was "
+            "mapped be another one now.  The kernel's core files have it all: kill -ABRT PID, or "
+            "coredumpctl.  A process that lives needs none: weft ps PID\n",
+            view->core);
+}
+
 void view_head(const struct look *look)
 {
     printf("%s (%d), weft %s: %zu %s, %zu %s", look->process->command, (int)look->process->pid,
@@ -34,6 +45,9 @@ void view_head(const struct look *look)
            look->all_count, look->all_count == 1 ? "task" : "tasks");
     if (look->changed) {
         printf("; %u changed while they were read", look->changed);
+    }
+    if (look->lost) {
+        printf("; not all of it is in the core file");
     }
     printf(look->process->core ? "; times are as of each loop's last look\n" : "\n");
 }
@@ -90,6 +104,11 @@ int view_process(const struct view *view, int (*print)(struct look *look))
         look.symbols = symbols_open(&process);
         look.stacks = view->stacks && look.symbols;
         status = (view->json ? json_print_look : print)(&look);
+    }
+    if (look.lost) {
+        fflush(stdout);
+        say_lost(view);
+        status = 1;
     }
     symbols_close(look.symbols);
     look_free(&look);

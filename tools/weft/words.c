@@ -260,6 +260,9 @@ void word_wait(const struct look *look, const struct look_task *task, char *to, 
     if (task->cancelled && task->state != LOOK_ENDED) {
         add(to, size, "%sit is cancelled", *to ? "; " : "");
     }
+    if (task->lost) {
+        add(to, size, "%snot all of it is in the core file", *to ? "; " : "");
+    }
     if (task->changed) {
         add(to, size, "%schanged while it was read", *to ? "; " : "");
     }
