@@ -16,7 +16,7 @@
 static const char *backend;
 static weft_lock first = WEFT_LOCK_INIT, second = WEFT_LOCK_INIT;
 static weft_event never = WEFT_EVENT_INIT;
-static weft_queue *full, *empty;
+static weft_queue *full, *empty, *met;
 static int silent[2];
 
 static void check(int r, const char *what)
@@ -96,6 +96,16 @@ WEFT_ASYNC(gets_one)
     return weft_queue_get(empty, &item);
 }
 
+WEFT_ASYNC(meets)
+{
+    return weft_queue_put(met, &met);
+}
+
+WEFT_ASYNC(joins)
+{
+    return weft_queue_join(full);
+}
+
 WEFT_ASYNC(has_job)
 {
     return weft_to_thread(until_input_ends, NULL);
@@ -146,6 +156,28 @@ WEFT_ASYNC(deep, (int, depth))
     return depth ? weft_await(deep(depth - 1)) : weft_event_wait(&never);
 }
 
+/* A task for each kind of wait that is looked for. */
+static void start_each_kind(void)
+{
+    weft_task *task;
+
+    start(keeps(), "keeper");
+    weft_sleep(0);
+    task = start(wants(), "wants");
+    start(awaits(task), "awaiter");
+    start(sleeps(), "sleeper");
+    if (strcmp(backend, "sim") != 0) {
+        start(reads(), "reader");
+    }
+    weft_queue_put_nowait(full, &full);
+    start(puts_one(), "putter");
+    start(gathers(), "gatherer");
+    start(gets_one(), "getter");
+    start(gets_one(), "second getter"); /* by the short way: the queue has a loop by then */
+    start(meets(), "meets");
+    start(joins(), "joiner");
+}
+
 WEFT_ASYNC(amain, (const char *, mode))
 {
     weft_task_options named = { .name = "child" };
@@ -166,19 +198,7 @@ WEFT_ASYNC(amain, (const char *, mode))
             task = start(inner_awaits(task), "link");
         }
     } else {
-        start(keeps(), "keeper");
-        weft_sleep(0);
-        task = start(wants(), "wants");
-        start(awaits(task), "awaiter");
-        start(sleeps(), "sleeper");
-        if (strcmp(backend, "sim") != 0) {
-            start(reads(), "reader");
-        }
-        weft_queue_put_nowait(full, &full);
-        start(puts_one(), "putter");
-        start(gathers(), "gatherer");
-        start(gets_one(), "getter");
-        start(gets_one(), "second getter"); /* by the short way: the queue has a loop by then */
+        start_each_kind();
     }
     weft_task_group_create_task(&group, idles(), &named);
     if (strcmp(mode, "blocks") == 0) {
@@ -209,12 +229,14 @@ int main(int argc, char **argv)
 {
     const char *mode = argc > 2 ? argv[2] : "";
     weft_run_options options = { .backend = backend = argc > 1 ? argv[1] : "epoll" };
+    weft_queue_options rendezvous = { .rendezvous = true };
     pthread_t thread;
 
     alarm(600);
     check(pipe2(silent, O_NONBLOCK | O_CLOEXEC), "pipe");
     check(weft_queue_new(1, &full), "queue");
     check(weft_queue_new(0, &empty), "queue");
+    check(weft_queue_new_with(&rendezvous, &met), "queue");
     for (int i = 0; i < 2 && strcmp(mode, "loops") == 0; i++) {
         pthread_create(&thread, NULL, run_elsewhere, NULL);
     }

@@ -188,6 +188,26 @@ static void add_object(const struct look *look, uint64_t object, char *to, size_
     }
 }
 
+/* How much is in a queue, or taken of something else. */
+static void add_held(const struct look_task *task, char *to, size_t size)
+{
+    const char *name = task->wait->name;
+
+    if (strcmp(name, "queue get") == 0 && !task->held) {
+        add(to, size, ", empty");
+    } else if (strcmp(name, "queue put") == 0 && !task->room) { /* one without a limit has room */
+        add(to, size, ", a rendezvous");
+    } else if (strcmp(name, "queue put") == 0 && task->held >= task->room) {
+        add(to, size, ", full (%" PRIu64 " of %" PRIu64 ")", task->held, task->room);
+    } else if (strcmp(name, "queue join") == 0) { /* until what was taken is done with, too */
+        add(to, size, ", %" PRIu64 " in it", task->held);
+    } else if (shows(task, SEES_ROOM) && task->room) {
+        add(to, size, ", %" PRIu64 " of %" PRIu64, task->held, task->room);
+    } else {
+        add(to, size, ", %" PRIu64, task->held);
+    }
+}
+
 /* What it waits for. */
 static void add_what(const struct look *look, const struct look_task *task, char *to, size_t size)
 {
@@ -223,10 +243,7 @@ static void add_what(const struct look *look, const struct look_task *task, char
         add_object(look, task->object, to, size);
     }
     if (shows(task, SEES_HELD)) {
-        add(to, size, ", %" PRIu64, task->held);
-    }
-    if (shows(task, SEES_ROOM) && task->room) {
-        add(to, size, " of %" PRIu64, task->room);
+        add_held(task, to, size);
     }
     if (shows(task, SEES_OUTCOMES) || shows(task, SEES_ANY_OF)) {
         add(to, size, ", %" PRIu64 " of %" PRIu64 " left", task->left, task->several);
