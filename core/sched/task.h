@@ -43,6 +43,7 @@ enum weft__sight_kind { /* numbers are never reused: tools of another version kn
     WEFT__SEES_HELD,     /* size_t: how much of something is taken, */
     WEFT__SEES_ROOM,     /* and of how much; 0: no limit */
     WEFT__SEES_ANY_OF,   /* as WEFT__SEES_OUTCOMES, but fewer than all may be enough */
+    WEFT__SEES_WHEN,     /* `when` of a weft__item that ends it, if that is armed */
 };
 #define WEFT__SIGHTS 3
 

@@ -19,7 +19,7 @@
 
 /* One call of weft_select(), on the stack of the task that waits. */
 struct weft__select {
-    struct weft__any any;
+    struct weft__any any;     /* first: the wait's target */
     struct weft__alarm alarm; /* the timeout */
     weft_clause *clauses;
     size_t n;

@@ -148,7 +148,11 @@ static void finish_all(struct weft__select *select)
     }
 }
 
-static const struct weft__wait wait_select = { "select", weft__any_interrupt };
+static const struct weft__wait wait_select = {
+    "select", weft__any_interrupt, NULL,
+    { { WEFT__SEES_COUNT, 0, -1, offsetof(struct weft__select, n) },
+      { WEFT__SEES_WHEN, 0, -1, offsetof(struct weft__select, alarm.item.when) } }
+};
 
 /* Waits until one of them happens; returns its status, or why none did, with select->won NULL. */
 static int wait_for_one(struct weft__select *select, double timeout)

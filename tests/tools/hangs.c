@@ -6,6 +6,7 @@
  * Prints "ready" when it does, and lives until it is killed, its standard input ends, or for ten
  * minutes. */
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,6 +107,13 @@ WEFT_ASYNC(joins)
     return weft_queue_join(full);
 }
 
+WEFT_ASYNC(selects, (double, timeout))
+{
+    void *item;
+
+    return weft_select(NULL, timeout, WEFT_ON_GET(empty, &item), WEFT_ON_PUT(met, &met));
+}
+
 WEFT_ASYNC(has_job)
 {
     return weft_to_thread(until_input_ends, NULL);
@@ -176,6 +184,8 @@ static void start_each_kind(void)
     start(gets_one(), "second getter"); /* by the short way: the queue has a loop by then */
     start(meets(), "meets");
     start(joins(), "joiner");
+    start(selects(INFINITY), "selects");
+    start(selects(1800), "selects in time");
 }
 
 WEFT_ASYNC(amain, (const char *, mode))

@@ -81,6 +81,7 @@ enum note_sight {
     SEES_HELD,
     SEES_ROOM,
     SEES_ANY_OF,
+    SEES_WHEN,
 };
 
 enum note_scope { SCOPE_IS_TIMEOUT = 1, SCOPE_IS_SHIELD = 2 };

@@ -119,6 +119,22 @@ static bool show_number(struct look *look, struct look_task *task, unsigned what
     return true;
 }
 
+/* The deadline of an item, which is armed where its place is not 0: as in a task. */
+static bool show_deadline(struct look *look, struct look_task *task, uint64_t at)
+{
+    uint64_t armed = at - look->fields[TASK_WHEN].offset + look->fields[TASK_TIMER].offset;
+    uint64_t when = 0, place = 0;
+    int64_t left;
+
+    if (!look->fields[TASK_WHEN].size || !look->fields[TASK_TIMER].size ||
+        !read_number(look, at, 8, &when) || !read_number(look, armed, 4, &place) || !place) {
+        return false;
+    }
+    left = (int64_t)when - task->loop->now;
+    task->limit = left < task->limit ? left : task->limit;
+    return true;
+}
+
 /* One sight; what is not there (a lock that nobody has now) is not shown. */
 static void show(struct look *look, struct look_task *task, unsigned what, unsigned step,
                  uint64_t at)
@@ -130,6 +146,7 @@ static void show(struct look *look, struct look_task *task, unsigned what, unsig
     case SEES_GROUP: task->group = at; break;
     case SEES_TASK: shown = look_needs(look, task, at, 0, LOOK_AWAITS); break;
     case SEES_OUTCOMES: shown = read_several(look, task, at, step, LOOK_AWAITS); break;
+    case SEES_WHEN: shown = show_deadline(look, task, at); break;
     case SEES_ANY_OF: shown = read_several(look, task, at, step, LOOK_MAY_AWAIT); break;
     default: shown = what <= SEES_ROOM && show_number(look, task, what, at);
     }

@@ -247,6 +247,8 @@ static void add_what(const struct look *look, const struct look_task *task, char
     }
     if (shows(task, SEES_OUTCOMES) || shows(task, SEES_ANY_OF)) {
         add(to, size, ", %" PRIu64 " of %" PRIu64 " left", task->left, task->several);
+    } else if (shows(task, SEES_COUNT)) {
+        add(to, size, ", %" PRIu64 " %s", task->several, task->several == 1 ? "clause" : "clauses");
     }
     if (owner) {
         word_task(owner->task, name, sizeof name);
