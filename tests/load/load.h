@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <weft/error.h>
 #include <weft/loop.h>
+#include <weft/tls.h>
 
 #define TEST(name) { #name, name }
 

@@ -70,6 +70,7 @@ static void what_is_forbidden_is_not_found(void)
 {
     const weft_backend *backend = NULL;
     const weft_plugin *plugin = NULL;
+    weft_tls *tls = NULL;
 
     begin();
     setenv("WEFT_BACKEND_PATH", directory, 1);
@@ -81,7 +82,8 @@ static void what_is_forbidden_is_not_found(void)
     CU_ASSERT_EQUAL(geteuid() ? chmod(directory, 0) : 0, 0);
     CU_ASSERT_EQUAL(weft_backend_find("good", &backend), -EACCES);
     CU_ASSERT_EQUAL(weft_plugin_find("filter", WEFT_PLUGIN_FILTER, &plugin), -EACCES);
-    CU_ASSERT(!backend && !plugin);
+    CU_ASSERT_EQUAL(weft_tls_new(&(weft_tls_options){ .plugin = "filter" }, &tls), -EACCES);
+    CU_ASSERT(!backend && !plugin && !tls);
     CU_ASSERT_EQUAL(chmod(directory, 0700), 0);
     remove_directory(directory);
 }
@@ -89,13 +91,16 @@ static void what_is_forbidden_is_not_found(void)
 static void a_plugin_whose_library_is_missing_is_told(void)
 {
     const weft_plugin *plugin = NULL;
+    weft_tls *tls = NULL;
 
     begin();
     setenv("WEFT_PLUGIN_PATH", directory, 1);
     put("weft-backend-needslib.so", "weft-plugin-needslib.so"); /* of whichever kind */
     CU_ASSERT_EQUAL(weft_plugin_find("needslib", WEFT_PLUGIN_FILTER, &plugin), -ELIBACC);
     CU_ASSERT(says("libweft-not-here.so.7"));
-    CU_ASSERT_PTR_NULL(plugin);
+    CU_ASSERT_EQUAL(weft_tls_new(&(weft_tls_options){ .plugin = "needslib" }, &tls), -ELIBACC);
+    CU_ASSERT(says("libweft-not-here.so.7"));
+    CU_ASSERT(!plugin && !tls);
     remove_directory(directory);
 }
 

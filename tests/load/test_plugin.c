@@ -147,6 +147,7 @@ static void an_instrument_sees_loops(void)
 static void what_does_not_fit_is_refused(void)
 {
     const weft_plugin *plugin = NULL;
+    weft_tls *tls = NULL;
 
 #define REFUSED(name, error, words)                                              \
     CU_ASSERT_EQUAL(weft_plugin_find(name, WEFT_PLUGIN_FILTER, &plugin), error); \
@@ -164,7 +165,8 @@ static void what_does_not_fit_is_refused(void)
         REFUSED("symbols", -ENOENT, "Debian has it in the package libweft-plugin-symbols")
     }
     REFUSED("../evil", -ENOENT, "'../evil' is no name of a plugin")
-    CU_ASSERT_PTR_NULL(plugin);
+    CU_ASSERT_EQUAL(weft_tls_new(&(weft_tls_options){ .plugin = "p_wrongabi" }, &tls), -ELIBBAD);
+    CU_ASSERT(!plugin && !tls);
     CU_ASSERT_EQUAL(weft_plugin_find(NULL, WEFT_PLUGIN_SINK, &plugin), -EINVAL);
     CU_ASSERT_EQUAL(weft_plugin_find("sink", 77, &plugin), -EINVAL);
     CU_ASSERT_EQUAL(weft_plugin_open(NULL, "", NULL), -EINVAL);

@@ -483,6 +483,48 @@ ALONE(outside_a_task_nothing_begins)
     CHECK(weft_tls_unref(tls) == NULL); /* it is spent */
 }
 
+static weft_tls *any_tls;
+
+/* A plain stream and an encrypted one, for who has no business with them. */
+static int refuses(int error)
+{
+    char text[8];
+
+    EQUAL(weft_stream_start_tls(there, any_tls, NULL), error);
+    EQUAL(weft_stream_tls_info(here, "peer", text, sizeof text), error == -EPERM ? 14 : error);
+    return 0;
+}
+
+static int refuses_a_child(void)
+{
+    return refuses(-ECHILD);
+}
+
+static void *refuses_a_thread(void *unused)
+{
+    (void)refuses(-EXDEV);
+    return unused;
+}
+
+static void refuses_a_callback(void *unused)
+{
+    (void)unused;
+    (void)refuses(-EPERM);
+}
+
+IN_TASK(who_has_no_business_with_it_is_refused)
+{
+    usual_options();
+    shake_hands();
+    any_tls = context(&client_options);
+    EQUAL(in_child(refuses_a_child, NULL, 0), 0);
+    in_thread(refuses_a_thread, NULL);
+    EQUAL(weft_loop_call_soon(NULL, refuses_a_callback, NULL, NULL), 0);
+    weft_sleep(0);
+    any_tls = weft_tls_unref(any_tls);
+    close_both();
+}
+
 /* ---- what is read from files ---- */
 
 /* weft_tls_new() says `error`, and the words name what it is about. */
@@ -1021,6 +1063,7 @@ static CU_TestInfo tests[] = {
     TEST(it_is_aborted_in_the_middle),
     TEST(what_cannot_begin_leaves_the_stream_as_it_was),
     TEST(outside_a_task_nothing_begins),
+    TEST(who_has_no_business_with_it_is_refused),
     TEST(what_cannot_be_used_is_refused_with_words),
     TEST(a_key_behind_a_password_is_refused_and_nobody_is_asked),
     TEST(a_path_may_have_any_characters),

@@ -26,6 +26,9 @@
  * that came before it stays one.  -ENOMEM and -ENOBUFS pass: the call can be made again (but for
  * one case of weft_stream_readexactly()).
  *
+ * Through TLS (<weft/tls.h>) there are two more of that kind: -EPROTO the other end breaks its
+ * rules, -ECONNABORTED there was no memory in the middle of something.
+ *
  * A stream belongs to the loop in which it was made (-EXDEV).  It comes with one hold, which
  * weft_stream_close() takes; weft_stream_ref() adds one.  The last one closes the stream.  A handle
  * that is spent is -EBADF, for ever.  When the loop closes, so do its streams.
