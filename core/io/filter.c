@@ -247,21 +247,18 @@ static const struct weft__stream_kind filtered = {
 };
 
 /* What was received and not read is the filter's. */
-static int hand_over(struct weft__stream *stream)
+static void hand_over(struct weft__stream *stream)
 {
     struct weft__filtered *f = stream->filtered;
 
-    if (stream->in_len) {
-        int r = keep(&f->in, &f->in_at, &f->in_len, stream->in + stream->in_at, stream->in_len);
-
-        if (r < 0) {
-            return -ENOMEM; /* it is still there */
-        }
-        weft__free(stream->in);
-        stream->in = NULL;
-        stream->in_at = stream->in_len = stream->in_size = 0;
+    if (!stream->in_len) {
+        return;
     }
-    return 0;
+    f->in = stream->in;
+    f->in_at = stream->in_at;
+    f->in_len = stream->in_at + stream->in_len;
+    stream->in = NULL;
+    stream->in_at = stream->in_len = stream->in_size = 0;
 }
 
 int weft__filter_begin(struct weft__stream *stream, struct weft__tls *tls, int side,
@@ -279,11 +276,8 @@ int weft__filter_begin(struct weft__stream *stream, struct weft__tls *tls, int s
     f->tls = weft__tls_ref(tls);
     f->was_tcp = stream->is_tcp;
     stream->filtered = f;
-    r = hand_over(stream);
     stream->kind = &filtered;
     stream->is_tcp = stream->is_drained = false; /* a short read says nothing here */
-    if (r < 0) {
-        end(stream);
-    }
-    return r;
+    hand_over(stream);
+    return 0;
 }
