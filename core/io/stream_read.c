@@ -109,6 +109,13 @@ static ssize_t came_to_an_end(struct weft__stream *stream, ssize_t n)
     return n;
 }
 
+/* After a read that brought nothing: waits for more, or lets others go on where -EINTR asks. */
+static int before_again(struct weft__stream *stream, struct weft__task *task, ssize_t n)
+{
+    return n == -EAGAIN ? weft__stream_wait(stream, task, WEFT_READABLE) :
+                          weft__stream_give_way(stream, task);
+}
+
 /* One read that takes something, or the end; *ret_waited tells whether it had to wait. */
 static ssize_t receive(struct weft__stream *stream, struct weft__task *task, void *buffer,
                        size_t size, bool *ret_waited)
@@ -138,8 +145,7 @@ static ssize_t receive(struct weft__stream *stream, struct weft__task *task, voi
         if (n != -EAGAIN && n != -EINTR) {
             return came_to_an_end(stream, n);
         }
-        r = n == -EAGAIN ? weft__stream_wait(stream, task, WEFT_READABLE) :
-                           weft__stream_give_way(stream, task);
+        r = before_again(stream, task, n);
         if (r < 0) {
             return r;
         }
@@ -251,8 +257,7 @@ static ssize_t fill(struct weft__stream *stream, struct weft__task *task, size_t
             return came_to_an_end(stream, n);
         }
         *ret_waited = true;
-        r = n == -EAGAIN ? weft__stream_wait(stream, task, WEFT_READABLE) :
-                           weft__stream_give_way(stream, task);
+        r = before_again(stream, task, n);
         if (r < 0) {
             return r;
         }
