@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * What Linux says of threads (base/thread.h). */
-#include "core/base/thread.h"
-
-#include "core/base/clock.h"
+#include "core/base/thread_clock.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 int64_t weft__thread_number(void)
@@ -22,21 +19,13 @@ bool weft__thread_is_main(void)
 
 void weft__thread_here(struct weft__thread *ret)
 {
-    clockid_t clock;
-
     ret->number = weft__thread_number();
-    ret->clock = pthread_getcpuclockid(pthread_self(), &clock) == 0 ? clock
-                                                                    : CLOCK_PROCESS_CPUTIME_ID;
+    ret->clock = weft__thread_clock();
 }
 
 int64_t weft__thread_cpu_time(const struct weft__thread *thread)
 {
-    struct timespec t;
-
-    if (clock_gettime((clockid_t)thread->clock, &t) < 0) {
-        return 0;
-    }
-    return (int64_t)t.tv_sec * WEFT__SECOND + t.tv_nsec;
+    return weft__thread_clock_read(thread->clock);
 }
 
 int weft__thread_kill(const struct weft__thread *thread, int signum)
